@@ -1,0 +1,74 @@
+"""What a compressor plugin provides: a model goes in, a smaller one comes out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from autometa.learner import API_VERSION, FitContext, TrainingData
+from autometa.trial import ParamValue
+
+if TYPE_CHECKING:
+    from autometa.model import Model
+
+STAGES = ("distill", "prune", "finetune", "export", "quantize")
+"""The order in which compressors follow each other in a chain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompressorSpec:
+    """What `autometa_compressors` returns for each compressor.
+
+    Args:
+        name: Lower-case identifier, unique among all plugins.
+        stage: One of `STAGES`.
+        consumes: Names of `Model.format` it takes; ``{"*"}`` takes any.
+        produces: `Model.format` of what it gives; ``*`` = the format it was given.
+        factory: ``"package.module:Class"`` of a `Compressor`.
+        space: ``"package.module:function"``, gives a `Space`.
+        summary: One line for ``autometa plugins list``.
+        api: The protocol version it was written for.
+    """
+
+    name: str
+    stage: str
+    consumes: frozenset[str]
+    produces: str
+    factory: str
+    space: str
+    summary: str = ""
+    api: int = API_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class CompressContext:
+    """Everything a compressor may use besides the model.
+
+    Args:
+        data: The rows the model was fitted on; never a scored row.
+        fit: Randomness, deadline and threads, as a learner gets them.
+    """
+
+    data: TrainingData
+    fit: FitContext
+
+
+class Compressor(ABC):
+    """Turns a model into a smaller or faster one.
+
+    Args:
+        config: The active hyperparameters by their unprefixed names.
+    """
+
+    def __init__(self, config: Mapping[str, ParamValue]) -> None:
+        self.config = dict(config)
+
+    @abstractmethod
+    def compress(self, model: Model, context: CompressContext) -> Model:
+        """Gives the compressed model; `model` itself stays as it was. Returns no metrics.
+
+        Raises:
+            NotApplicable: If this model cannot be compressed this way.
+        """

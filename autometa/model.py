@@ -1,0 +1,59 @@
+"""What a learner gives back: something that predicts, and that survives a save and a load."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from autometa.errors import NotApplicable
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    import numpy as np
+    import pandas as pd
+
+
+class Model(ABC):
+    """A fitted model over raw typed columns.
+
+    ``format`` names what compressors may ask for: ``sklearn``, ``lightgbm``, ``torch``...
+    """
+
+    format: ClassVar[str]
+
+    @abstractmethod
+    def predict(self, X: pd.DataFrame | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Predicts rows.
+
+        Args:
+            X: (n, d) rows with the columns and types of the training data; n may be 0.
+
+        Returns:
+            (n,) finite values, or (n, n_classes) probabilities whose rows sum to 1.
+        """
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Writes everything into an existing empty folder: JSON, skops, safetensors, ONNX, text.
+
+        Never a pickle, never a path outside `folder`.
+        """
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path) -> Self:
+        """Reads what `save` wrote; predictions are equal to the saved model's.
+
+        Raises:
+            ValueError: If the folder holds anything but what `save` writes.
+        """
+
+    def export(self, format: str, folder: Path) -> None:
+        """Writes the model for another runtime.
+
+        Raises:
+            NotApplicable: If this model cannot be written in `format`; the reason names the part.
+        """
+        raise NotApplicable(f"{type(self).__name__} has no {format} export")
