@@ -1,0 +1,69 @@
+"""Spaces as text, and what makes two of them the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    distribution_to_json,
+    json_to_distribution,
+)
+
+from autometa.learner import Space
+
+
+def space_to_json(space: Space) -> str:
+    """Gives one line of JSON; the order of parameters is kept."""
+    return json.dumps(
+        {
+            "params": {k: json.loads(distribution_to_json(d)) for k, d in space.params.items()},
+            "conditions": {k: [p, list(allowed)] for k, (p, allowed) in space.conditions.items()},
+            "defaults": dict(space.defaults),
+        },
+        separators=(",", ":"),
+    )
+
+
+@lru_cache(maxsize=4096)
+def space_from_json(text: str) -> Space:
+    """Reads what `space_to_json` gave. Many records share a space, so answers are kept.
+
+    Raises:
+        KeyError, TypeError, ValueError: If the text is not a space.
+    """
+    data = json.loads(text)
+    return Space(
+        {name: json_to_distribution(json.dumps(d)) for name, d in data["params"].items()},
+        {c: (str(p), tuple(allowed)) for c, (p, allowed) in data["conditions"].items()},
+        dict(data["defaults"]),
+    )
+
+
+def space_signature(space: Space) -> str:
+    """Gives 16 hexadecimal digits that are equal for equal spaces.
+
+    The order of parameters, of choices and of allowed values does not count, nor do defaults:
+    two spaces with one signature hold the same configurations.
+    """
+    params = {name: _shape(distribution) for name, distribution in space.params.items()}
+    conditions = {
+        child: [parent, _sorted(allowed)] for child, (parent, allowed) in space.conditions.items()
+    }
+    text = json.dumps([params, conditions], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _shape(distribution: BaseDistribution) -> Any:
+    data = json.loads(distribution_to_json(distribution))
+    if isinstance(distribution, CategoricalDistribution):
+        data["attributes"]["choices"] = _sorted(distribution.choices)
+    return data
+
+
+def _sorted(values: Any) -> list[str]:
+    return sorted({json.dumps(value) for value in values})

@@ -1,0 +1,187 @@
+"""The trials of one record, column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from autometa.meta.columns import (
+    AnyArray,
+    Arrays,
+    FloatArray,
+    RaggedColumn,
+    SparseColumns,
+    Spec,
+    ValueColumn,
+)
+from autometa.trial import Outcome, ParamValue, TrialResult
+
+_VALUE_COLUMNS = ("number", "outcome", "seed", "proposer", "reason")
+_FLOAT_COLUMNS = ("fidelity", "cost_seconds", "size_kib", "latency_ms")
+_OPTIONAL_COLUMNS = ("size_kib", "latency_ms")
+_RAGGED_COLUMNS = ("values", "fold_scores", "standard_errors")
+_SPARSE_COLUMNS = ("params", "metrics")
+
+
+@dataclass(frozen=True, eq=False)
+class TrialTable:
+    """`TrialResult`s as columns. Built by `of` or `of_columns`.
+
+    Args:
+        plain: ``number``, ``outcome``, ``seed``, ``proposer``, ``reason``.
+        floats: (n,) float64 each: ``fidelity``, ``cost_seconds``, ``size_kib``, ``latency_ms``;
+            NaN where unknown.
+        ragged: ``values``, ``fold_scores``, ``standard_errors``.
+        sparse: ``params``, ``metrics``.
+    """
+
+    plain: Mapping[str, ValueColumn]
+    floats: Mapping[str, FloatArray]
+    ragged: Mapping[str, RaggedColumn]
+    sparse: Mapping[str, SparseColumns]
+
+    @classmethod
+    def of(cls, results: Sequence[TrialResult]) -> TrialTable:
+        """Stores trials. A NaN size or latency reads back as None; all else as it was.
+
+        Raises:
+            TypeError: If a parameter value is not a plain value.
+        """
+        return cls(
+            {key: ValueColumn.of(_texts(results, key)) for key in _VALUE_COLUMNS},
+            {key: _floats(results, key) for key in _FLOAT_COLUMNS},
+            {key: RaggedColumn.of([getattr(r, key) for r in results]) for key in _RAGGED_COLUMNS},
+            {key: SparseColumns.of([getattr(r, key) for r in results]) for key in _SPARSE_COLUMNS},
+        )
+
+    @classmethod
+    def of_columns(
+        cls,
+        configs: Sequence[Mapping[str, ParamValue]] | SparseColumns,
+        values: FloatArray,
+        *,
+        outcomes: Sequence[Outcome] | None = None,
+        costs: FloatArray | None = None,
+        proposer: str = "import",
+    ) -> TrialTable:
+        """Stores one full-fidelity trial per row, without making `TrialResult`s.
+
+        Args:
+            configs: (n,) active parameters; a `SparseColumns` is shared, not copied.
+            values: (n,) or (n, n_objectives) in the user's units, NaN = failed.
+            outcomes: (n,); by default complete where the first value is finite, else error.
+            costs: (n,) CPU seconds; 0 where not given.
+            proposer: `TrialResult.proposer` of all.
+        """
+        matrix = np.asarray(values, np.float64).reshape(len(values), -1)
+        n, done = len(matrix), np.isfinite(matrix[:, 0])
+        if outcomes is None:
+            outcomes = [Outcome.COMPLETE if ok else Outcome.ERROR for ok in done]
+        zeros = np.zeros(n)
+        plain: dict[str, Sequence[ParamValue]] = {
+            "number": range(n),
+            "outcome": [outcome.value for outcome in outcomes],
+            "seed": [0] * n,
+            "proposer": [proposer] * n,
+            "reason": [""] * n,
+        }
+        return cls(
+            {key: ValueColumn.of(column) for key, column in plain.items()},
+            {
+                "fidelity": zeros + 1.0,
+                "cost_seconds": zeros if costs is None else np.asarray(costs, np.float64),
+                "size_kib": zeros + np.nan,
+                "latency_ms": zeros + np.nan,
+            },
+            {
+                "values": RaggedColumn.of_matrix(matrix),
+                "fold_scores": RaggedColumn.of([()] * n),
+                "standard_errors": RaggedColumn.nothing(n),
+            },
+            {
+                "params": configs
+                if isinstance(configs, SparseColumns)
+                else SparseColumns.of(configs),
+                "metrics": SparseColumns(n, {}),
+            },
+        )
+
+    def __len__(self) -> int:
+        return len(self.plain["number"].data)
+
+    @property
+    def configs(self) -> list[dict[str, ParamValue]]:
+        """(n,) active parameters by full name. Shared: not to be changed."""
+        return self.sparse["params"].dicts
+
+    @cached_property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """(n,) how each ended."""
+        return tuple(Outcome(str(value)) for value in self.plain["outcome"].values)
+
+    @cached_property
+    def is_complete(self) -> AnyArray:
+        """(n,) bool."""
+        return np.array([outcome is Outcome.COMPLETE for outcome in self.outcomes], bool)
+
+    @cached_property
+    def results(self) -> tuple[TrialResult, ...]:
+        """(n,) rows, made on first use."""
+        return tuple(self._row(index) for index in range(len(self)))
+
+    def _row(self, index: int) -> TrialResult:
+        row: dict[str, Any] = {key: self.plain[key].values[index] for key in _VALUE_COLUMNS}
+        row |= {key: self.ragged[key].tuples[index] for key in _RAGGED_COLUMNS}
+        row |= {key: float(self.floats[key][index]) for key in _FLOAT_COLUMNS}
+        row |= {key: self.sparse[key].dicts[index] for key in _SPARSE_COLUMNS}
+        row |= {key: None for key in _OPTIONAL_COLUMNS if np.isnan(row[key])}
+        return TrialResult(**{**row, "outcome": self.outcomes[index]})
+
+    def dump(self) -> tuple[Spec, list[AnyArray]]:
+        """Gives the JSON description and the arrays it speaks of."""
+        spec: Spec = {}
+        arrays: list[AnyArray] = []
+        for group in (self.plain, self.ragged, self.sparse):
+            for key, column in group.items():
+                spec[key], data = column.dump()
+                arrays += data
+        return spec, arrays + [self.floats[key] for key in _FLOAT_COLUMNS]
+
+    @classmethod
+    def load(cls, spec: Spec, arrays: Arrays) -> TrialTable:
+        """Reads what `dump` gave.
+
+        Raises:
+            KeyError: If a column is missing.
+            ValueError: If columns differ in length or an outcome is unknown.
+        """
+        plain = {key: ValueColumn.load(spec[key], arrays) for key in _VALUE_COLUMNS}
+        ragged = {key: RaggedColumn.load(spec[key], arrays) for key in _RAGGED_COLUMNS}
+        sparse = {key: SparseColumns.load(spec[key], arrays) for key in _SPARSE_COLUMNS}
+        table = cls(plain, {key: next(arrays) for key in _FLOAT_COLUMNS}, ragged, sparse)
+        table._check()
+        return table
+
+    def _check(self) -> None:
+        lengths = {len(column.data) for column in self.plain.values()}
+        lengths |= {len(array) for array in self.floats.values()}
+        lengths |= {len(column.lengths) for column in self.ragged.values()}
+        lengths |= {columns.n for columns in self.sparse.values()}
+        if len(lengths) > 1:
+            raise ValueError("columns differ in length")
+        for choice in self.plain["outcome"].choices or ():
+            Outcome(str(choice))
+
+
+def _texts(results: Sequence[TrialResult], key: str) -> list[ParamValue]:
+    values = [getattr(result, key) for result in results]
+    return [value.value if isinstance(value, Outcome) else value for value in values]
+
+
+def _floats(results: Sequence[TrialResult], key: str) -> FloatArray:
+    values = [getattr(result, key) for result in results]
+    return np.array([np.nan if value is None else value for value in values], np.float64)
