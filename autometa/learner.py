@@ -83,9 +83,9 @@ class TrainingData:
     """The rows a learner may look at.
 
     Args:
-        X: (n, d) DataFrame of typed columns: float64 (NaN = missing), ``boolean`` (NA), ``category``
-            with string categories (NaN), ``datetime64`` (NaT), ``string`` text (NA); or uint8
-            (n, h, w, c) images.
+        X: (n, d) DataFrame of typed columns: float64 (NaN = missing), ``boolean`` (NA),
+            ``category`` with string categories (NaN), ``datetime64`` (NaT), ``string`` text (NA);
+            or uint8 (n, h, w, c) images.
         y: (n,) float64 values; (n,) int64 class indices in [0, n_classes), of which some may be
             absent; or (n, n_classes) float soft labels.
         n_classes: Number of classes, None for regression.

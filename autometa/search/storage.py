@@ -1,0 +1,129 @@
+"""Where a running search is kept: a journal file, or any Optuna RDB URL."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from autometa.errors import StorageError
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+_log = logging.getLogger(__name__)
+
+JOURNAL = "journal.log"
+
+
+def open_storage(storage: str, study_folder: Path) -> BaseStorage:
+    """Opens the storage of a study. The caller holds the study's lease.
+
+    Args:
+        storage: ``auto`` for a journal file in `study_folder`, or a database URL.
+        study_folder: An existing folder.
+
+    Raises:
+        StorageError: If it cannot be opened; names the place and what to do.
+    """
+    if storage == "auto":
+        return _open_journal(study_folder / JOURNAL)
+    return _open_database(storage)
+
+
+def _open_journal(path: Path) -> BaseStorage:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    try:
+        repair_tail(path)
+        # A lock left by a killed process would make Optuna wait for 30 s; the lease is ours.
+        for stale in path.parent.glob(f"{path.name}.lock*"):
+            stale.unlink(missing_ok=True)
+        return JournalStorage(JournalFileBackend(str(path)))
+    except OSError as exc:
+        raise StorageError(
+            f"cannot open the study's journal {path}: {exc.strerror or exc}."
+        ) from exc
+    except (ValueError, KeyError, AttributeError, AssertionError) as exc:
+        raise StorageError(
+            f"the study's journal {path} is damaged beyond its last line ({exc!r}).",
+            hint="Start anew with --fresh, or restore the file from a backup.",
+        ) from exc
+
+
+def repair_tail(path: Path) -> int:
+    """Cuts a torn last line off a journal, as a killed writer leaves it.
+
+    Returns:
+        How many bytes were cut. The result that the line was to tell is not lost for good: its
+        trial is still running in the journal, and is run again.
+    """
+    if not path.exists():
+        return 0
+    with path.open("rb+") as file:
+        size = file.seek(0, os.SEEK_END)
+        start = _last_line(file, size)
+        file.seek(start)
+        line = file.read()
+        if not line or (line.endswith(b"\n") and _is_json(line)):
+            return 0
+        file.truncate(start)
+        file.flush()
+        os.fsync(file.fileno())
+    _log.warning("the journal %s ended in a torn line of %d bytes; it was cut", path, size - start)
+    return size - start
+
+
+def _last_line(file: BinaryIO, size: int, block: int = 65536) -> int:
+    """Gives the offset at which the last line, with or without its end, begins."""
+    position, tail = size, b""
+    while position > 0:
+        step = min(block, position)
+        position -= step
+        file.seek(position)
+        tail = file.read(step) + tail
+        found = tail[:-1].rfind(b"\n")
+        if found >= 0:
+            return position + found + 1
+    return 0
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _open_database(url: str) -> BaseStorage:
+    from optuna.storages import RDBStorage
+    from sqlalchemy.exc import SQLAlchemyError
+
+    shown = _without_password(url)
+    try:
+        return RDBStorage(url)
+    except ImportError as exc:
+        raise StorageError(
+            f"storage {shown} needs the database driver {exc.name!r}.",
+            hint="For PostgreSQL: pip install 'autometa-core[postgresql]'.",
+        ) from exc
+    except (SQLAlchemyError, RuntimeError, ValueError, OSError) as exc:
+        first = str(exc).strip().splitlines()[0]
+        raise StorageError(
+            f"cannot open storage {shown}: {first}",
+            hint="Check the URL, that the server runs, and that the database exists.",
+        ) from exc
+
+
+def _without_password(url: str) -> str:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url.rsplit("@", maxsplit=1)[-1]
