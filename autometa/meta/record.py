@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -161,37 +162,37 @@ class TaskRecord:
     @property
     def costs(self) -> FloatArray:
         """(n,) CPU seconds on `machine`; 0 or NaN where not known."""
-        return self.trials.floats["cost_seconds"]
+        return self.trials.columns.floats["cost_seconds"]
 
     @property
     def fidelities(self) -> FloatArray:
         """(n,) shares in (0, 1]."""
-        return self.trials.floats["fidelity"]
+        return self.trials.columns.floats["fidelity"]
 
     @property
     def sizes(self) -> FloatArray:
         """(n,) KiB, NaN where not measured."""
-        return self.trials.floats["size_kib"]
+        return self.trials.columns.floats["size_kib"]
 
     @property
     def latencies(self) -> FloatArray:
         """(n,) ms, NaN where not measured."""
-        return self.trials.floats["latency_ms"]
+        return self.trials.columns.floats["latency_ms"]
 
     @cached_property
     def fold_scores(self) -> FloatArray:
         """(n, most folds) first objective per fold, user's units, padded with NaN."""
-        return self.trials.ragged["fold_scores"].matrix()
+        return self.trials.columns.ragged["fold_scores"].matrix()
 
     @cached_property
     def standard_errors(self) -> FloatArray:
         """(n, n_objectives) of the mean over folds, NaN where unknown."""
-        return self.trials.ragged["standard_errors"].matrix(len(self.objectives))
+        return self.trials.columns.ragged["standard_errors"].matrix(len(self.objectives))
 
     @cached_property
     def values(self) -> FloatArray:
         """(n, n_objectives) in the user's units, NaN where unknown."""
-        return self.trials.ragged["values"].matrix(len(self.objectives))
+        return self.trials.columns.ragged["values"].matrix(len(self.objectives))
 
     def losses(self, objective: int = 0) -> FloatArray:
         """Gives (n,) values to minimise; NaN unless complete and finite."""
@@ -214,11 +215,11 @@ class TaskRecord:
     @cached_property
     def digest(self) -> str:
         """Hash of everything in the record, 32 hexadecimal digits."""
-        return hashlib.sha256(encode(*self._dump(), level=0)).hexdigest()[:32]
+        return hashlib.sha256(self._header).hexdigest()[:32]
 
     def to_bytes(self) -> bytes:
         """Gives the content of a record file; equal records give equal bytes."""
-        return encode(*self._dump())
+        return encode(self._header, self.trials.raw)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> TaskRecord:
@@ -227,10 +228,10 @@ class TaskRecord:
         Raises:
             StorageError: If the bytes are damaged, foreign, or of a newer format.
         """
-        header, arrays = decode(data)
+        header, trials = decode(data)
         try:
-            return cls._load(header, arrays)
-        except (KeyError, TypeError, ValueError, StopIteration, AttributeError) as exc:
+            return cls._load(header, trials)
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as exc:
             raise StorageError(f"A record is not what it says: {exc}.") from exc
 
     @classmethod
@@ -260,9 +261,10 @@ class TaskRecord:
         write_atomically(path, self.to_bytes())
         return path
 
-    def _dump(self) -> tuple[dict[str, Any], list[AnyArray]]:
-        trials, arrays = self.trials.dump()
-        return {
+    @cached_property
+    def _header(self) -> bytes:
+        """Everything but the trials, and their hash."""
+        data = {
             "name": self.name,
             "objectives": [list(objective) for objective in self.objectives],
             "space": space_to_json(self.space),
@@ -272,22 +274,27 @@ class TaskRecord:
             "machine": [self.machine.processor, self.machine.seconds],
             "created": self.created,
             "baseline": self.baseline,
-            "trials": trials,
-        }, arrays
+            "trials": [len(self.trials), hashlib.sha256(self.trials.raw).hexdigest()],
+        }
+        return json.dumps(data, sort_keys=True, separators=(",", ":")).encode("ascii")
 
     @classmethod
-    def _load(cls, header: dict[str, Any], arrays: list[AnyArray]) -> TaskRecord:
-        columns, rows = header["fingerprint"]
-        processor, seconds = header["machine"]
-        return cls(
-            name=str(header["name"]),
-            objectives=tuple((str(m), str(d)) for m, d in header["objectives"]),
-            space=space_from_json(header["space"]),
-            trials=TrialTable.load(header["trials"], iter(arrays)),
-            metafeatures={str(k): float(v) for k, v in header["metafeatures"].items()},
-            fingerprint=Fingerprint(str(columns), tuple(int(slot) for slot in rows)),
-            versions={str(k): str(v) for k, v in header["versions"].items()},
+    def _load(cls, header: bytes, trials: bytes) -> TaskRecord:
+        data = json.loads(header)
+        columns, rows = data["fingerprint"]
+        processor, seconds = data["machine"]
+        record = cls(
+            name=str(data["name"]),
+            objectives=tuple((str(m), str(d)) for m, d in data["objectives"]),
+            space=space_from_json(data["space"]),
+            trials=TrialTable.load(int(data["trials"][0]), trials),
+            metafeatures={str(k): float(v) for k, v in data["metafeatures"].items()},
+            fingerprint=Fingerprint(str(columns), tuple(map(int, rows))),
+            versions={str(k): str(v) for k, v in data["versions"].items()},
             machine=Machine(str(processor), float(seconds)),
-            created=str(header["created"]),
-            baseline=None if header["baseline"] is None else float(header["baseline"]),
+            created=str(data["created"]),
+            baseline=None if data["baseline"] is None else float(data["baseline"]),
         )
+        # As it was written, so that keys of a later minor version stay part of the digest.
+        vars(record)["_header"] = header
+        return record

@@ -1,8 +1,8 @@
-"""The bytes of a record file: a line that names the format, then one compressed block.
+"""The bytes of a record file: a line that names the format, a compressed header, compressed trials.
 
-The first line is plain text, ``autometa-record <format> <raw bytes> <crc32>``, so that a reader
-of any age can tell a newer file from a damaged one. The block holds a line of JSON and then the
-arrays it describes, one behind the other.
+The first line is plain text, ``autometa-record <format> <bytes of the header> <crc32>``, so that
+a reader of any age can tell a newer file from a damaged one. The checksum covers all that
+follows, so a file can be trusted without unpacking its trials.
 """
 
 from __future__ import annotations
@@ -25,48 +25,35 @@ FORMAT = 1
 
 _MAGIC = b"autometa-record"
 _DTYPES = {"<f8", "<i8", "<i4"}
-# A damaged or hostile header must not make us reserve all memory: 100,000 trials take some 30 MB.
+# A hostile file must not make us reserve all memory: 100,000 trials take some 30 MB.
 _MAX_RAW_BYTES = 2**30
 
 
-def encode(header: dict[str, Any], arrays: list[AnyArray], *, level: int = 6) -> bytes:
-    """Gives the bytes of a file. Equal arguments give equal bytes.
-
-    Args:
-        header: JSON object without the keys ``format`` and ``arrays``.
-        arrays: Each (n,) of float64, int64 or int32.
-        level: Effort of the compression, 0 to 9.
-    """
-    shapes = [[array.dtype.str, len(array)] for array in arrays]
-    text = json.dumps({**header, "arrays": shapes}, sort_keys=True, separators=(",", ":"))
-    raw = b"".join([text.encode("ascii"), b"\n", *(array.tobytes() for array in arrays)])
-    first = b"%s %d %d %08x\n" % (_MAGIC, FORMAT, len(raw), zlib.crc32(raw))
-    return first + zlib.compress(raw, level)
+def encode(header: bytes, trials: bytes) -> bytes:
+    """Gives the bytes of a file; equal arguments give equal bytes."""
+    first = zlib.compress(header)
+    body = first + zlib.compress(trials)
+    return b"%s %d %d %08x\n" % (_MAGIC, FORMAT, len(first), zlib.crc32(body)) + body
 
 
-def decode(data: bytes) -> tuple[dict[str, Any], list[AnyArray]]:
-    """Reads what `encode` gave. The arrays are read-only views of one buffer.
+def decode(data: bytes) -> tuple[bytes, bytes]:
+    """Gives the header and the trials of what `encode` gave; the trials are still compressed.
 
     Raises:
         StorageError: If the bytes are not a record, are damaged, or of a newer format.
     """
-    first = data[:80].partition(b"\n")[0]
-    size, crc = _first_line(first)
-    raw = _decompress(memoryview(data)[len(first) + 1 :], size)
-    if len(raw) != size or zlib.crc32(raw) != crc:
+    line, newline, _ = data[:80].partition(b"\n")
+    n_header, crc = _first_line(line)
+    body = memoryview(data)[len(line) + len(newline) :]
+    if zlib.crc32(body) != crc:
         raise StorageError("A record is damaged: its checksum differs.")
-    try:
-        end = raw.index(b"\n")
-        header: dict[str, Any] = json.loads(raw[:end])
-        return header, _arrays(raw, end + 1, header.pop("arrays"))
-    except (KeyError, TypeError, ValueError, RecursionError) as exc:
-        raise StorageError(f"A record is not what it says: {exc}.") from exc
+    return decompress(body[:n_header]), bytes(body[n_header:])
 
 
 def _first_line(line: bytes) -> tuple[int, int]:
     try:
-        magic, version, size, crc = line.split(b" ")
-        number, n_bytes, checksum = int(version), int(size), int(crc, 16)
+        magic, version, n_header, crc = line.split(b" ")
+        number, n_bytes, checksum = int(version), int(n_header), int(crc, 16)
     except ValueError as exc:
         raise StorageError("This is not a record.") from exc
     if magic != _MAGIC:
@@ -76,26 +63,53 @@ def _first_line(line: bytes) -> tuple[int, int]:
             f"A record has format {number}, this version reads up to {FORMAT}.",
             hint="Update autometa to use it.",
         )
-    if n_bytes > _MAX_RAW_BYTES:
-        raise StorageError(f"A record claims {n_bytes} bytes, at most {_MAX_RAW_BYTES} are read.")
     return n_bytes, checksum
 
 
-def _decompress(block: memoryview, size: int) -> bytes:
+def decompress(block: bytes | memoryview) -> bytes:
+    """Unpacks one block.
+
+    Raises:
+        StorageError: If it is damaged, cut, or grows beyond any record.
+    """
+    unpacker = zlib.decompressobj()
     try:
-        return zlib.decompressobj().decompress(block, size + 1)
+        raw = unpacker.decompress(block, _MAX_RAW_BYTES)
     except zlib.error as exc:
         raise StorageError(f"A record is damaged: {exc}.") from exc
+    if not unpacker.eof:
+        raise StorageError("A record is damaged: a block is cut or too large.")
+    return raw
 
 
-def _arrays(raw: bytes, start: int, shapes: list[list[Any]]) -> list[AnyArray]:
+def pack_arrays(spec: dict[str, Any], arrays: list[AnyArray]) -> bytes:
+    """Gives a line of JSON and then the arrays, one behind the other.
+
+    Args:
+        spec: JSON object that describes the arrays.
+        arrays: Each (n,) of float64, int64 or int32.
+    """
+    shapes = [[array.dtype.str, len(array)] for array in arrays]
+    text = json.dumps({"arrays": shapes, "spec": spec}, sort_keys=True, separators=(",", ":"))
+    return b"".join([text.encode("ascii"), b"\n", *(array.tobytes() for array in arrays)])
+
+
+def unpack_arrays(raw: bytes) -> tuple[dict[str, Any], list[AnyArray]]:
+    """Reads what `pack_arrays` gave. The arrays are read-only views of `raw`.
+
+    Raises:
+        KeyError, TypeError, ValueError: If `raw` is something else.
+    """
+    start = raw.index(b"\n") + 1
+    header = json.loads(raw[:start])
     arrays = []
-    for dtype, count in shapes:
+    for dtype, count in header["arrays"]:
         if dtype not in _DTYPES or count < 0:
             raise ValueError(f"an array of type {dtype} and length {count}")
         arrays.append(np.frombuffer(raw, dtype, count, start))
         start += arrays[-1].nbytes
-    return arrays
+    spec: dict[str, Any] = header["spec"]
+    return spec, arrays
 
 
 def write_atomically(path: Path, data: bytes) -> None:

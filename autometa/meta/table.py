@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from autometa.errors import StorageError
 from autometa.meta.columns import (
     AnyArray,
     Arrays,
@@ -18,7 +20,10 @@ from autometa.meta.columns import (
     Spec,
     ValueColumn,
 )
+from autometa.meta.recordfile import decompress, pack_arrays, unpack_arrays
 from autometa.trial import Outcome, ParamValue, TrialResult
+
+logger = logging.getLogger(__name__)
 
 _VALUE_COLUMNS = ("number", "outcome", "seed", "proposer", "reason")
 _FLOAT_COLUMNS = ("fidelity", "cost_seconds", "size_kib", "latency_ms")
@@ -28,8 +33,8 @@ _SPARSE_COLUMNS = ("params", "metrics")
 
 
 @dataclass(frozen=True, eq=False)
-class TrialTable:
-    """`TrialResult`s as columns. Built by `of` or `of_columns`.
+class _Columns:
+    """The columns of n trials.
 
     Args:
         plain: ``number``, ``outcome``, ``seed``, ``proposer``, ``reason``.
@@ -44,6 +49,50 @@ class TrialTable:
     ragged: Mapping[str, RaggedColumn]
     sparse: Mapping[str, SparseColumns]
 
+    def dump(self) -> bytes:
+        spec: Spec = {}
+        arrays: list[AnyArray] = []
+        for group in (self.plain, self.ragged, self.sparse):
+            for key, column in group.items():
+                spec[key], data = column.dump()
+                arrays += data
+        return pack_arrays(spec, arrays + [self.floats[key] for key in _FLOAT_COLUMNS])
+
+    @classmethod
+    def load(cls, raw: bytes) -> _Columns:
+        """Reads what `dump` gave; KeyError, TypeError, ValueError if it is something else."""
+        spec, data = unpack_arrays(raw)
+        arrays: Arrays = iter(data)
+        plain = {key: ValueColumn.load(spec[key], arrays) for key in _VALUE_COLUMNS}
+        ragged = {key: RaggedColumn.load(spec[key], arrays) for key in _RAGGED_COLUMNS}
+        sparse = {key: SparseColumns.load(spec[key], arrays) for key in _SPARSE_COLUMNS}
+        columns = cls(plain, {key: next(arrays) for key in _FLOAT_COLUMNS}, ragged, sparse)
+        columns.check()
+        return columns
+
+    def check(self) -> None:
+        lengths = {len(column.data) for column in self.plain.values()}
+        lengths |= {len(array) for array in self.floats.values()}
+        lengths |= {len(column.lengths) for column in self.ragged.values()}
+        lengths |= {columns.n for columns in self.sparse.values()}
+        if len(lengths) > 1:
+            raise ValueError("columns differ in length")
+        for choice in self.plain["outcome"].choices or ():
+            Outcome(str(choice))
+
+
+class TrialTable:
+    """`TrialResult`s as columns. Built by `of`, `of_columns` or `load`.
+
+    A table that comes from a file stays packed until its first use. One that then turns out to
+    be unreadable warns and reads as a table without trials, which no prior learns from.
+    """
+
+    def __init__(self, n: int, columns: _Columns | None, block: bytes = b"") -> None:
+        self._n = n
+        self._given = columns
+        self._block = block
+
     @classmethod
     def of(cls, results: Sequence[TrialResult]) -> TrialTable:
         """Stores trials. A NaN size or latency reads back as None; all else as it was.
@@ -51,12 +100,13 @@ class TrialTable:
         Raises:
             TypeError: If a parameter value is not a plain value.
         """
-        return cls(
+        columns = _Columns(
             {key: ValueColumn.of(_texts(results, key)) for key in _VALUE_COLUMNS},
             {key: _floats(results, key) for key in _FLOAT_COLUMNS},
             {key: RaggedColumn.of([getattr(r, key) for r in results]) for key in _RAGGED_COLUMNS},
             {key: SparseColumns.of([getattr(r, key) for r in results]) for key in _SPARSE_COLUMNS},
         )
+        return cls(len(results), columns)
 
     @classmethod
     def of_columns(
@@ -89,7 +139,7 @@ class TrialTable:
             "proposer": [proposer] * n,
             "reason": [""] * n,
         }
-        return cls(
+        columns = _Columns(
             {key: ValueColumn.of(column) for key, column in plain.items()},
             {
                 "fidelity": zeros + 1.0,
@@ -109,19 +159,48 @@ class TrialTable:
                 "metrics": SparseColumns(n, {}),
             },
         )
+        return cls(n, columns)
+
+    @classmethod
+    def load(cls, n: int, block: bytes) -> TrialTable:
+        """Takes `n` trials as `compressed` gave them; they are unpacked on first use."""
+        return cls(n, None, block)
 
     def __len__(self) -> int:
-        return len(self.plain["number"].data)
+        return self._n
+
+    @cached_property
+    def raw(self) -> bytes:
+        """The columns as bytes, the same for equal trials."""
+        if self._given is not None:
+            return self._given.dump()
+        return decompress(self._block)
+
+    @cached_property
+    def columns(self) -> _Columns:
+        """The columns themselves."""
+        if self._given is not None:
+            return self._given
+        try:
+            columns = _Columns.load(self.raw)
+            if len(columns.plain["number"].data) == self._n:
+                return columns
+            reason = "it holds another number of trials than it says"
+        except (StorageError, KeyError, TypeError, ValueError, StopIteration) as exc:
+            reason = str(exc)
+        logger.warning("The trials of a record cannot be read and are left out: %s.", reason)
+        self._n = 0
+        return TrialTable.of([]).columns
 
     @property
     def configs(self) -> list[dict[str, ParamValue]]:
         """(n,) active parameters by full name. Shared: not to be changed."""
-        return self.sparse["params"].dicts
+        return self.columns.sparse["params"].dicts
 
     @cached_property
     def outcomes(self) -> tuple[Outcome, ...]:
         """(n,) how each ended."""
-        return tuple(Outcome(str(value)) for value in self.plain["outcome"].values)
+        return tuple(Outcome(str(value)) for value in self.columns.plain["outcome"].values)
 
     @cached_property
     def is_complete(self) -> AnyArray:
@@ -134,47 +213,13 @@ class TrialTable:
         return tuple(self._row(index) for index in range(len(self)))
 
     def _row(self, index: int) -> TrialResult:
-        row: dict[str, Any] = {key: self.plain[key].values[index] for key in _VALUE_COLUMNS}
-        row |= {key: self.ragged[key].tuples[index] for key in _RAGGED_COLUMNS}
-        row |= {key: float(self.floats[key][index]) for key in _FLOAT_COLUMNS}
-        row |= {key: self.sparse[key].dicts[index] for key in _SPARSE_COLUMNS}
+        columns = self.columns
+        row: dict[str, Any] = {key: columns.plain[key].values[index] for key in _VALUE_COLUMNS}
+        row |= {key: columns.ragged[key].tuples[index] for key in _RAGGED_COLUMNS}
+        row |= {key: float(columns.floats[key][index]) for key in _FLOAT_COLUMNS}
+        row |= {key: columns.sparse[key].dicts[index] for key in _SPARSE_COLUMNS}
         row |= {key: None for key in _OPTIONAL_COLUMNS if np.isnan(row[key])}
         return TrialResult(**{**row, "outcome": self.outcomes[index]})
-
-    def dump(self) -> tuple[Spec, list[AnyArray]]:
-        """Gives the JSON description and the arrays it speaks of."""
-        spec: Spec = {}
-        arrays: list[AnyArray] = []
-        for group in (self.plain, self.ragged, self.sparse):
-            for key, column in group.items():
-                spec[key], data = column.dump()
-                arrays += data
-        return spec, arrays + [self.floats[key] for key in _FLOAT_COLUMNS]
-
-    @classmethod
-    def load(cls, spec: Spec, arrays: Arrays) -> TrialTable:
-        """Reads what `dump` gave.
-
-        Raises:
-            KeyError: If a column is missing.
-            ValueError: If columns differ in length or an outcome is unknown.
-        """
-        plain = {key: ValueColumn.load(spec[key], arrays) for key in _VALUE_COLUMNS}
-        ragged = {key: RaggedColumn.load(spec[key], arrays) for key in _RAGGED_COLUMNS}
-        sparse = {key: SparseColumns.load(spec[key], arrays) for key in _SPARSE_COLUMNS}
-        table = cls(plain, {key: next(arrays) for key in _FLOAT_COLUMNS}, ragged, sparse)
-        table._check()
-        return table
-
-    def _check(self) -> None:
-        lengths = {len(column.data) for column in self.plain.values()}
-        lengths |= {len(array) for array in self.floats.values()}
-        lengths |= {len(column.lengths) for column in self.ragged.values()}
-        lengths |= {columns.n for columns in self.sparse.values()}
-        if len(lengths) > 1:
-            raise ValueError("columns differ in length")
-        for choice in self.plain["outcome"].choices or ():
-            Outcome(str(choice))
 
 
 def _texts(results: Sequence[TrialResult], key: str) -> list[ParamValue]:
