@@ -10,8 +10,6 @@ from optuna.distributions import (
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
-    distribution_to_json,
-    json_to_distribution,
 )
 
 from autometa.compressor import STAGES
@@ -181,19 +179,3 @@ def chain(params: Mapping[str, ParamValue]) -> list[str]:
     """Gives the chosen compressors in the order of their stages."""
     chosen: Iterable[Any] = (params.get(stage_parameter(stage), NO_STEP) for stage in STAGES)
     return [name for name in chosen if name != NO_STEP]
-
-
-def to_json(space: Space) -> dict[str, Any]:
-    """Gives what `from_json` reads; two equal spaces give equal JSON."""
-    return {
-        "params": {key: distribution_to_json(value) for key, value in space.params.items()},
-        "conditions": {key: [parent, [*ok]] for key, (parent, ok) in space.conditions.items()},
-    }
-
-
-def from_json(data: Mapping[str, Any]) -> Space:
-    """Reads what `to_json` gave."""
-    return Space(
-        {key: json_to_distribution(value) for key, value in data["params"].items()},
-        {key: (parent, tuple(ok)) for key, (parent, ok) in data["conditions"].items()},
-    )

@@ -1,0 +1,240 @@
+"""From finished trials to the model folder: first the best trial, at the end an ensemble."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from autometa import __version__, modelfolder
+from autometa.errors import StorageError
+from autometa.execution import Executor, Job, JobOutcome, JobReport
+from autometa.plugins import Registry
+from autometa.runner import Evaluation, is_feasible
+from autometa.search.space import LEARNER, chain
+from autometa.search.study import is_better
+from autometa.select.pareto import front
+from autometa.trial import Outcome, TrialResult
+
+_log = logging.getLogger(__name__)
+
+SELECT = "autometa.select.ensemble:select_ensemble"
+SCORE = "autometa.evaluate:score_folder"
+
+
+def usable(results: Sequence[TrialResult], bounds: Mapping[str, float]) -> list[TrialResult]:
+    """Gives the complete trials that keep all bounds."""
+    complete = [result for result in results if result.outcome is Outcome.COMPLETE]
+    return [result for result in complete if is_feasible(result, bounds)]
+
+
+def best_of(results: Sequence[TrialResult], evaluation: Evaluation) -> TrialResult | None:
+    """Gives the usable trial with the best first objective, the earliest of equal ones."""
+    lead = evaluation.objectives[0]
+    best: TrialResult | None = None
+    for result in usable(results, evaluation.bounds):
+        if best is None or is_better(_lead(result), _lead(best), lead.direction):
+            best = result
+    return best
+
+
+def ranked(results: Sequence[TrialResult], evaluation: Evaluation) -> list[TrialResult]:
+    """Gives the usable trials, best first objective first."""
+    lead = evaluation.objectives[0]
+    return sorted(usable(results, evaluation.bounds), key=lambda r: lead.loss(_lead(r)))
+
+
+def pareto_front(results: Sequence[TrialResult], evaluation: Evaluation) -> list[TrialResult]:
+    """Gives the usable trials that no other beats in all objectives, by number."""
+    candidates = usable(results, evaluation.bounds)
+    losses = [
+        [m.loss(v) for m, v in zip(evaluation.objectives, result.values or (), strict=True)]
+        for result in candidates
+    ]
+    return [candidates[index] for index in front(losses)]
+
+
+def _lead(result: TrialResult) -> float:
+    return (result.values or (float("nan"),))[0]
+
+
+class Delivery:
+    """Keeps the model folder of a study up to date.
+
+    Args:
+        folder: Of the model.
+        evaluation: Of the search; its header goes into the manifest.
+        registry: Names the distributions that are needed.
+    """
+
+    def __init__(self, folder: Path, evaluation: Evaluation, registry: Registry) -> None:
+        self.folder = folder
+        self._evaluation = evaluation
+        self._registry = registry
+
+    @property
+    def exists(self) -> bool:
+        """Whether a model folder stands there."""
+        return (self.folder / modelfolder.MANIFEST).is_file()
+
+    def write_single(self, result: TrialResult, models: Sequence[str]) -> None:
+        """Delivers one trial."""
+        self.write([(result, 1.0, models)], self._values(result))
+
+    def write(
+        self,
+        parts: Sequence[tuple[TrialResult, float, Sequence[str]]],
+        values: Mapping[str, float | None],
+    ) -> None:
+        """Delivers a weighted average of trials.
+
+        Args:
+            parts: Trial, weight and the classes of its models.
+            values: What the manifest says about its quality, by metric.
+
+        Raises:
+            StorageError: If it cannot be written; what was delivered before stays.
+        """
+        header = {
+            **self._evaluation.header,
+            "values": dict(values),
+            "requires": self._requires([result for result, _, _ in parts]),
+        }
+        modelfolder.write(self.folder, header, [self._member(*part) for part in parts])
+
+    def _member(
+        self, result: TrialResult, weight: float, models: Sequence[str]
+    ) -> modelfolder.Member:
+        folder = self._evaluation.trial_folder(result.number)
+        return modelfolder.Member(
+            trial=result.number,
+            weight=weight,
+            learner=str(result.params[LEARNER]),
+            models=[(folder / f"model-{fold}", name) for fold, name in enumerate(models)],
+        )
+
+    def _values(self, result: TrialResult) -> dict[str, float | None]:
+        names = [metric.name for metric in self._evaluation.objectives]
+        return dict(zip(names, result.values or (), strict=False))
+
+    def _requires(self, results: Sequence[TrialResult]) -> dict[str, str]:
+        """Gives the distributions without which the folder cannot be loaded."""
+        needed = {"autometa-core": __version__}
+        for result in results:
+            entries = [self._registry.learner(str(result.params[LEARNER]))]
+            entries += [self._registry.compressor(name) for name in chain(result.params)]
+            needed |= {e.distribution: e.version for e in entries if e.distribution}
+        return needed
+
+
+def header_of(task: Mapping[str, Any], prepared: Mapping[str, Any], uid: str) -> dict[str, Any]:
+    """Gives what a manifest says besides its members.
+
+    Args:
+        task: JSON of the task.
+        prepared: What the preparation of the data found.
+        uid: Of the study.
+    """
+    return {
+        "autometa": __version__,
+        "python": platform.python_version(),
+        "name": task["name"],
+        "study": uid,
+        "seed": task["seed"],
+        "data_digest": prepared["digest"],
+        "problem": prepared["problem"],
+        "classes": prepared["classes"],
+        "class_kind": prepared["class_kind"],
+        "target": task["data"]["target"],
+        "schema": prepared["schema"],
+    }
+
+
+def select_ensemble(
+    delivery: Delivery,
+    candidates: Sequence[tuple[TrialResult, Sequence[str]]],
+    evaluation: Evaluation,
+    executor: Executor,
+    deadline: float,
+) -> dict[str, Any] | None:
+    """Delivers the ensemble of good trials when it is better than the best of them.
+
+    Args:
+        delivery: Holds the best single trial already.
+        candidates: Usable trials with the classes of their models, best first.
+        evaluation: Of the search.
+        executor: Where the selection runs.
+        deadline: Moment of `time.monotonic` at which it must be over.
+
+    Returns:
+        ``weights``, ``value``, ``single``, ``honest``; None when a single trial is delivered.
+    """
+    seconds = deadline - time.monotonic()
+    if len(candidates) < 2 or seconds < 0.2 or evaluation.needs_deliverable:
+        return None
+    report = run_job(
+        executor,
+        Job(
+            id="select",
+            function=SELECT,
+            payload={
+                "prepared": str(evaluation.prepared),
+                "metric": evaluation.objectives[0].to_json(),
+                "candidates": [_files(result, evaluation) for result, _ in candidates],
+                "seconds": 0.8 * seconds,
+            },
+            wall_seconds=seconds,
+        ),
+    )
+    if report.outcome is not JobOutcome.OK or report.value is None:
+        _log.warning("no ensemble: %s", report.reason or report.outcome)
+        return None
+    chosen = dict(report.value)
+    if len(chosen["weights"]) < 2:
+        return None
+    by_number = {result.number: (result, models) for result, models in candidates}
+    parts = [(by_number[n][0], w, by_number[n][1]) for n, w in chosen["weights"]]
+    try:
+        delivery.write(parts, {evaluation.objectives[0].name: chosen["value"]})
+    except StorageError as exc:
+        _log.warning("the best trial is delivered, not the ensemble: %s", exc)
+        return None
+    return chosen
+
+
+def _files(result: TrialResult, evaluation: Evaluation) -> dict[str, Any]:
+    folder = evaluation.trial_folder(result.number)
+    files = [str(folder / f"predictions-{fold}.npy") for fold in range(evaluation.n_folds)]
+    return {"number": result.number, "predictions": files}
+
+
+def score_test(
+    delivery: Delivery, evaluation: Evaluation, registry: Registry, executor: Executor
+) -> dict[str, float]:
+    """Gives the scores of the delivered folder on the untouched test part, by metric."""
+    payload = {
+        "folder": str(delivery.folder),
+        "prepared": str(evaluation.prepared),
+        "metrics": [metric.to_json() for metric in evaluation.predictive],
+        "packages": sorted(registry.packages),
+    }
+    report = run_job(
+        executor,
+        Job(id="score", function=SCORE, payload=payload, wall_seconds=evaluation.seconds),
+    )
+    if report.outcome is not JobOutcome.OK or report.value is None:
+        _log.warning("the test part could not be scored: %s", report.reason)
+        return {}
+    return {name: float(value) for name, value in report.value["scores"].items()}
+
+
+def run_job(executor: Executor, job: Job) -> JobReport:
+    """Runs one job and waits for it; reports of others that come meanwhile are dropped."""
+    executor.submit(job)
+    while True:
+        for report in executor.wait(0.2):
+            if report.id == job.id:
+                return report

@@ -1,0 +1,195 @@
+"""One job of a trial: fit on the training rows of a fold, compress, predict the others, score.
+
+Runs in a worker. Everything it needs comes as JSON, everything it leaves is a file: predictions
+of the scored rows as ``predictions-<fold>.npy``, the model as folder ``model-<fold>``.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import statistics
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autometa.compressor import CompressContext
+from autometa.errors import NotApplicable
+from autometa.learner import FitContext, TrainingData
+from autometa.measure import Metric, prediction_fault, score
+from autometa.model import Model
+from autometa.modelfolder import load_model
+from autometa.prepare import Prepared, open_prepared
+from autometa.resolve import resolve
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
+    """Evaluates one fold.
+
+    Args:
+        payload: ``prepared`` (folder), ``fold``, ``fidelity`` (share of the training rows),
+            ``learner`` (factory string), ``config``, ``chain`` (list of ``name``, ``factory``,
+            ``config``, ``consumes``), ``metrics`` (`Metric.to_json`), ``seed``, ``n_threads``,
+            ``folder`` (of the trial; exists), ``keep_below`` (loss of the first metric up to
+            which the model is written; null = always).
+        deadline: Moment of `time.monotonic`.
+
+    Returns:
+        ``scores`` (one per metric), ``model`` (``module:Class`` of what was written, or null),
+        ``fit_seconds``; or ``invalid`` with the reason why there is no score.
+
+    Raises:
+        NotApplicable: If the learner or a compressor declines.
+    """
+    prepared = open_prepared(Path(payload["prepared"]))
+    fold = int(payload["fold"])
+    data, rng = training_data(prepared, fold, float(payload["fidelity"]), int(payload["seed"]))
+    context = FitContext(rng=rng, deadline=deadline, n_threads=int(payload["n_threads"]))
+    started = time.perf_counter()
+    model = _compressed(fit(payload, data, context), payload["chain"], data, context)
+    fit_seconds = time.perf_counter() - started
+
+    rows = prepared.split.valid_rows(fold)
+    predictions = model.predict(prepared.X.iloc[rows])
+    if fault := prediction_fault(predictions, len(rows), prepared.n_classes):
+        return {"invalid": f"{payload['learner']}: {fault}"}
+    metrics = [Metric.from_json(metric) for metric in payload["metrics"]]
+    scores = [score(metric, prepared.y[rows], predictions) for metric in metrics]
+    if fault := _score_fault(metrics, scores):
+        return {"invalid": fault}
+    folder = Path(payload["folder"])
+    np.save(folder / f"predictions-{fold}.npy", predictions.astype(np.float32))
+    limit = payload["keep_below"]
+    keep = limit is None or metrics[0].loss(scores[0]) <= limit
+    written = _write(model, folder / f"model-{fold}", payload["learner"]) if keep else None
+    return {"scores": scores, "model": written, "fit_seconds": fit_seconds}
+
+
+def training_data(
+    prepared: Prepared, fold: int, fidelity: float, seed: int
+) -> tuple[TrainingData, np.random.Generator]:
+    """Gives the training rows of a fold and the generator for what follows.
+
+    Args:
+        prepared: The whole table.
+        fold: Index of the fold that is scored.
+        fidelity: Share of the training rows, drawn at random, in (0, 1].
+        seed: Of the trial.
+    """
+    rng = np.random.default_rng([seed, fold])
+    rows: NDArray[np.int64] = prepared.split.train_rows(fold)
+    if fidelity < 1.0:
+        n_rows = max(2, round(fidelity * len(rows)))
+        rows = np.sort(rng.choice(rows, size=n_rows, replace=False))
+    data = TrainingData(
+        X=prepared.X.iloc[rows],
+        y=prepared.y[rows],
+        n_classes=prepared.n_classes,
+        names=tuple(prepared.classes),
+    )
+    return data, rng
+
+
+def fit(payload: Mapping[str, Any], data: TrainingData, context: FitContext) -> Model:
+    """Fits the learner that a payload names.
+
+    Raises:
+        TypeError: If it gives anything but a `Model`.
+    """
+    learner = resolve(payload["learner"])(payload["config"])
+    model = learner.fit(data, context)
+    if not isinstance(model, Model):
+        raise TypeError(f"{payload['learner']}.fit must give a Model, got {type(model).__name__}")
+    return model
+
+
+def _compressed(
+    model: Model, chain: list[Mapping[str, Any]], data: TrainingData, context: FitContext
+) -> Model:
+    """Passes a model through the steps of a chain; an empty chain gives it back."""
+    for step in chain:
+        if not {"*", model.format} & set(step["consumes"]):
+            accepted = ", ".join(step["consumes"])
+            raise NotApplicable(f"{step['name']} takes {accepted}, got a {model.format} model")
+        compressor = resolve(step["factory"])(step["config"])
+        model = compressor.compress(model, CompressContext(data=data, fit=context))
+        if not isinstance(model, Model):
+            got = type(model).__name__
+            raise TypeError(f"{step['factory']}.compress must give a Model, got {got}")
+    return model
+
+
+def _score_fault(metrics: list[Metric], scores: list[float]) -> str:
+    for metric, value in zip(metrics, scores, strict=True):
+        if not math.isfinite(value):
+            return f"metric {metric.name} is {value} on these rows"
+    return ""
+
+
+def _write(model: Model, folder: Path, factory: str) -> str:
+    """Saves a model and gives the string by which its class is found again."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    model.save(folder)
+    module, name = type(model).__module__, type(model).__qualname__
+    home = factory.rpartition(":")[0]
+    is_file_plugin = home.startswith("/") and resolve(factory).__module__ == module
+    return f"{home if is_file_plugin else module}:{name}"
+
+
+LATENCY_CALLS = 30
+LATENCY_WARMUP = 5
+
+
+def measure_folder(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
+    """Measures a model folder as its user will meet it; runs in a worker.
+
+    Args:
+        payload: ``folder``, ``prepared`` (its rows are predicted one by one), ``packages``.
+        deadline: Moment of `time.monotonic`; fewer calls are made when it nears.
+
+    Returns:
+        ``latency_ms`` (median of single rows, after warm-up), ``calls``, ``n_threads``.
+    """
+    predictor = load_model(payload["folder"], packages=frozenset(payload["packages"]))
+    prepared = open_prepared(Path(payload["prepared"]))
+    rows = prepared.split.valid_rows(0)
+    seconds: list[float] = []
+    for call in range(LATENCY_WARMUP + LATENCY_CALLS):
+        frame = prepared.X.iloc[rows[[call % len(rows)]]]
+        started = time.perf_counter()
+        predictor.predict(frame)
+        seconds.append(time.perf_counter() - started)
+        if time.monotonic() > deadline - 1.0:
+            break
+    kept = seconds[LATENCY_WARMUP:] or seconds
+    return {"latency_ms": 1000 * statistics.median(kept), "calls": len(kept), "n_threads": 1}
+
+
+def score_folder(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
+    """Scores a model folder on the untouched test part; runs in a worker.
+
+    Args:
+        payload: ``folder``, ``prepared``, ``metrics``, ``packages``.
+        deadline: Not used: the last step of a search is worth finishing.
+
+    Returns:
+        ``scores`` by metric name; {} when there is no test part. NaN where a metric is undefined
+        on these rows.
+    """
+    prepared = open_prepared(Path(payload["prepared"]))
+    rows = prepared.split.test_rows()
+    if not len(rows):
+        return {"scores": {}}
+    predictor = load_model(payload["folder"], packages=frozenset(payload["packages"]))
+    predictions = predictor.average(prepared.X.iloc[rows])
+    metrics = [Metric.from_json(metric) for metric in payload["metrics"]]
+    return {
+        "scores": {metric.name: score(metric, prepared.y[rows], predictions) for metric in metrics}
+    }

@@ -1,0 +1,367 @@
+"""Turns proposals into jobs and job reports into trial results."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autometa import modelfolder
+from autometa.execution import Executor, Job, JobOutcome, JobReport
+from autometa.measure import Metric
+from autometa.plugins import Registry
+from autometa.search.pruning import keep_below, should_prune
+from autometa.search.space import LEARNER, chain, part
+from autometa.search.study import Proposal
+from autometa.select.pareto import dominates
+from autometa.trial import Outcome, ParamValue, TrialResult
+
+RUN_FOLD = "autometa.evaluate:run_fold"
+MEASURE = "autometa.evaluate:measure_folder"
+KEPT_TRIALS = 24
+"""Trials whose models and predictions stay on disk, as candidates of the ensemble."""
+
+_OUTCOMES = {
+    JobOutcome.NOT_APPLICABLE: Outcome.NOT_APPLICABLE,
+    JobOutcome.TIMEOUT: Outcome.TIMEOUT,
+    JobOutcome.MEMORY: Outcome.MEMORY,
+    JobOutcome.ERROR: Outcome.ERROR,
+    JobOutcome.DIED: Outcome.DIED,
+    JobOutcome.CANCELLED: Outcome.INTERRUPTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What is the same for every trial of a search.
+
+    Args:
+        prepared: Folder of the prepared data.
+        n_folds: How many jobs a full trial has.
+        metrics: One per objective, in order, then those of constraints.
+        n_objectives: How many of `metrics` are objectives.
+        bounds: Upper bound by metric name.
+        seconds: Wall limit of a trial.
+        n_threads: Threads of a job.
+        folder: Of the study's trials.
+        header: Of the model folders that are measured.
+    """
+
+    prepared: Path
+    n_folds: int
+    metrics: tuple[Metric, ...]
+    n_objectives: int
+    bounds: Mapping[str, float]
+    seconds: float
+    n_threads: int
+    folder: Path
+    header: Mapping[str, Any]
+
+    @property
+    def objectives(self) -> tuple[Metric, ...]:
+        """The metrics that are optimised."""
+        return self.metrics[: self.n_objectives]
+
+    @property
+    def predictive(self) -> tuple[Metric, ...]:
+        """The metrics that are scored on predictions."""
+        return tuple(metric for metric in self.metrics if not metric.is_resource)
+
+    @property
+    def needs_deliverable(self) -> bool:
+        """Whether something is measured of the deliverable."""
+        return any(metric.is_resource for metric in self.metrics)
+
+    def trial_folder(self, number: int) -> Path:
+        """Gives where a trial leaves its files."""
+        return self.folder / str(number)
+
+
+@dataclass(slots=True)
+class _Running:
+    """A trial in flight."""
+
+    proposal: Proposal
+    scores: list[list[float]] = field(default_factory=list)  # per fold, per predictive metric
+    models: list[str | None] = field(default_factory=list)  # per fold, class or None
+    cost_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    size_kib: float | None = None
+    latency_ms: float | None = None
+
+
+class Runner:
+    """Runs trials, fold by fold, on an executor.
+
+    Args:
+        evaluation: What is the same for all.
+        executor: Where jobs run.
+        registry: Resolves names of learners and compressors.
+    """
+
+    def __init__(self, evaluation: Evaluation, executor: Executor, registry: Registry) -> None:
+        self._evaluation = evaluation
+        self._executor = executor
+        self._registry = registry
+        self._running: dict[str, _Running] = {}
+        self._history: list[list[float]] = []
+        self._losses: list[tuple[float, ...]] = []
+        self.models: dict[int, list[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    @property
+    def proposals(self) -> list[Proposal]:
+        """What is in flight."""
+        return [running.proposal for running in self._running.values()]
+
+    def learn(self, result: TrialResult) -> None:
+        """Takes a told result as something to compare later trials with."""
+        metric = self._evaluation.objectives[0]
+        if result.outcome is Outcome.COMPLETE and result.values is not None:
+            self._history.append([metric.loss(score) for score in result.fold_scores])
+            self._losses.append(self._as_losses(result.values))
+
+    def start(self, proposal: Proposal) -> None:
+        """Starts the first fold of a trial."""
+        folder = self._evaluation.trial_folder(proposal.number)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self._submit_fold(_Running(proposal))
+
+    def handle(self, report: JobReport) -> tuple[Proposal, TrialResult] | None:
+        """Takes a report; gives the trial's result when it ended the trial.
+
+        Reports of other jobs than the runner's are ignored.
+        """
+        running = self._running.pop(report.id, None)
+        if running is None:
+            return None
+        running.cost_seconds += report.cpu_seconds
+        running.wall_seconds += report.wall_seconds
+        if report.outcome is not JobOutcome.OK:
+            return self._end(running, _OUTCOMES[report.outcome], _reason(report))
+        value = report.value or {}
+        if "latency_ms" in value:
+            running.latency_ms = float(value["latency_ms"])
+            return self._complete(running)
+        if reason := value.get("invalid"):
+            return self._end(running, Outcome.INVALID_SCORE, str(reason))
+        return self._after_fold(running, value)
+
+    def cancel(self) -> list[Proposal]:
+        """Stops everything in flight and gives what was."""
+        proposals = self.proposals
+        for job_id in list(self._running):
+            self._executor.cancel(job_id)
+        self._running.clear()
+        return proposals
+
+    def discard(self, keep: set[int]) -> None:
+        """Removes the files of trials that are not in `keep`."""
+        for number in [number for number in self.models if number not in keep]:
+            del self.models[number]
+            shutil.rmtree(self._evaluation.trial_folder(number), ignore_errors=True)
+
+    def _after_fold(
+        self, running: _Running, value: Mapping[str, Any]
+    ) -> tuple[Proposal, TrialResult] | None:
+        running.scores.append([float(score) for score in value["scores"]])
+        running.models.append(value["model"])
+        if len(running.scores) < self._evaluation.n_folds:
+            if self._is_hopeless(running):
+                reason = f"worse than the best on {len(running.scores)} of the folds"
+                return self._end(running, Outcome.PRUNED, reason)
+            self._submit_fold(running)
+            return None
+        if self._evaluation.needs_deliverable:
+            return self._measure(running)
+        return self._complete(running)
+
+    def _is_hopeless(self, running: _Running) -> bool:
+        """Several objectives are never pruned on the first alone; defaults are worth knowing."""
+        if self._evaluation.n_objectives > 1 or running.proposal.proposer == "default":
+            return False
+        metric = self._evaluation.objectives[0]
+        losses = [metric.loss(scores[0]) for scores in running.scores]
+        return should_prune(losses, self._history)
+
+    def _submit_fold(self, running: _Running) -> None:
+        proposal, evaluation = running.proposal, self._evaluation
+        fold = len(running.scores)
+        name = str(proposal.params[LEARNER])
+        keep = math.inf
+        if evaluation.n_objectives == 1 and not evaluation.needs_deliverable:
+            keep = keep_below(self._history, KEPT_TRIALS, fold)
+        payload = {
+            "prepared": str(evaluation.prepared),
+            "fold": fold,
+            "fidelity": 1.0,
+            "learner": self._registry.learner(name).spec.factory,
+            "config": part(proposal.params, name),
+            "chain": self._chain(proposal.params),
+            "metrics": [metric.to_json() for metric in evaluation.predictive],
+            "seed": proposal.seed,
+            "n_threads": evaluation.n_threads,
+            "folder": str(evaluation.trial_folder(proposal.number)),
+            "keep_below": None if math.isinf(keep) else keep,
+        }
+        self._submit(running, f"trial-{proposal.number}-fold-{fold}", RUN_FOLD, payload)
+
+    def _chain(self, params: Mapping[str, ParamValue]) -> list[dict[str, Any]]:
+        steps = []
+        for name in chain(params):
+            spec = self._registry.compressor(name).spec
+            steps.append(
+                {
+                    "name": name,
+                    "factory": spec.factory,
+                    "config": part(params, name),
+                    "consumes": sorted(spec.consumes),
+                }
+            )
+        return steps
+
+    def _submit(
+        self, running: _Running, job_id: str, function: str, payload: Mapping[str, Any]
+    ) -> None:
+        self._running[job_id] = running
+        job = Job(
+            id=job_id,
+            function=function,
+            payload=payload,
+            wall_seconds=max(0.05, self._evaluation.seconds - running.wall_seconds),
+            log=self._evaluation.trial_folder(running.proposal.number) / "log.txt",
+        )
+        self._executor.submit(job)
+
+    def _measure(self, running: _Running) -> tuple[Proposal, TrialResult] | None:
+        """Builds what this trial alone would deliver, and measures it unless it is beaten."""
+        evaluation, number = self._evaluation, running.proposal.number
+        folder = evaluation.trial_folder(number) / "deliverable"
+        modelfolder.write(
+            folder, evaluation.header, [self.member(running.proposal, running.models)]
+        )
+        running.size_kib = modelfolder.size_kib(folder)
+        if all(metric.name != "latency_ms" for metric in evaluation.metrics):
+            return self._complete(running)
+        if self._is_dominated(running):
+            return self._end(running, Outcome.DOMINATED, "beaten before latency was measured")
+        payload = {
+            "folder": str(folder),
+            "prepared": str(evaluation.prepared),
+            "packages": sorted(self._registry.packages),
+        }
+        self._submit(running, f"trial-{number}-measure", MEASURE, payload)
+        return None
+
+    def member(self, proposal: Proposal, models: Sequence[str | None]) -> modelfolder.Member:
+        """Gives a trial as the only member of a model folder."""
+        folder = self._evaluation.trial_folder(proposal.number)
+        return modelfolder.Member(
+            trial=proposal.number,
+            weight=1.0,
+            learner=str(proposal.params[LEARNER]),
+            models=[(folder / f"model-{fold}", name) for fold, name in enumerate(models) if name],
+        )
+
+    def _is_dominated(self, running: _Running) -> bool:
+        """Whether a complete trial is better whatever the latency will be.
+
+        Only while latency is an objective and not bounded: a bound may rule the other out.
+        """
+        evaluation = self._evaluation
+        if not any(metric.name == "latency_ms" for metric in evaluation.objectives):
+            return False
+        known = [i for i, metric in enumerate(evaluation.objectives) if metric.name != "latency_ms"]
+        values = self._as_losses(self._values(running))
+        # A rival with 0 latency to beat could not be beaten: compare where it is known to be best.
+        fastest = min((row for row in self._losses), key=lambda row: row[self._latency], default=())
+        return bool(fastest) and dominates([fastest[i] for i in known], [values[i] for i in known])
+
+    @property
+    def _latency(self) -> int:
+        names = [metric.name for metric in self._evaluation.objectives]
+        return names.index("latency_ms")
+
+    def _as_losses(self, values: Sequence[float]) -> tuple[float, ...]:
+        objectives = self._evaluation.objectives
+        return tuple(m.loss(v) for m, v in zip(objectives, values, strict=True))
+
+    def _values(self, running: _Running) -> tuple[float, ...]:
+        measured = self._measured(running)
+        return tuple(measured.get(m.name, math.nan) for m in self._evaluation.objectives)
+
+    def _measured(self, running: _Running) -> dict[str, float]:
+        """Gives every metric that is known of a trial, by name."""
+        columns = zip(*running.scores, strict=True)
+        names = [metric.name for metric in self._evaluation.predictive]
+        measured = {
+            name: statistics.fmean(column) for name, column in zip(names, columns, strict=True)
+        }
+        for name in ("size_kib", "latency_ms"):
+            if (value := getattr(running, name)) is not None:
+                measured[name] = value
+        return measured
+
+    def _complete(self, running: _Running) -> tuple[Proposal, TrialResult]:
+        if all(running.models):
+            self.models[running.proposal.number] = [str(name) for name in running.models]
+        return self._end(running, Outcome.COMPLETE, "")
+
+    def _end(
+        self, running: _Running, outcome: Outcome, reason: str
+    ) -> tuple[Proposal, TrialResult]:
+        proposal = running.proposal
+        is_known = outcome in (Outcome.COMPLETE, Outcome.DOMINATED)
+        n_folds = len(running.scores)
+        errors = (
+            [
+                statistics.stdev(col) / math.sqrt(n_folds)
+                for col in zip(*running.scores, strict=True)
+            ]
+            if n_folds > 1
+            else []
+        )
+        by_name = dict(zip((m.name for m in self._evaluation.predictive), errors, strict=False))
+        result = TrialResult(
+            number=proposal.number,
+            params=proposal.params,
+            outcome=outcome,
+            values=self._values(running) if is_known else None,
+            fold_scores=tuple(scores[0] for scores in running.scores),
+            standard_errors=tuple(
+                by_name.get(m.name, math.nan) for m in self._evaluation.objectives
+            ),
+            cost_seconds=round(running.cost_seconds, 6),
+            seed=proposal.seed,
+            proposer=proposal.proposer,
+            size_kib=running.size_kib,
+            latency_ms=running.latency_ms,
+            reason=reason,
+            metrics=self._measured(running) if running.scores else {},
+        )
+        return proposal, result
+
+
+def excesses(result: TrialResult, bounds: Mapping[str, float]) -> dict[str, float]:
+    """Gives by how much each bound is exceeded; what was not measured counts as exceeded by 1."""
+    return {
+        name: result.metrics[name] - bound if name in result.metrics else 1.0
+        for name, bound in bounds.items()
+    }
+
+
+def is_feasible(result: TrialResult, bounds: Mapping[str, float]) -> bool:
+    """Whether a complete trial keeps all bounds."""
+    return all(excess <= 0 for excess in excesses(result, bounds).values())
+
+
+def _reason(report: JobReport) -> str:
+    kind = report.error_type.rpartition(".")[2]
+    return f"{kind}: {report.reason}" if kind and kind not in report.reason else report.reason
