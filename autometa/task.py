@@ -1,4 +1,4 @@
-"""What a task file says, frozen: `load_task` reads one, `diff` compares two.
+"""What a task file says, frozen: `load_task` reads one.
 
 The models below are the reference of the task file: every key, its default and its range.
 """
@@ -8,10 +8,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -27,6 +25,7 @@ from pydantic import (
 
 from autometa.errors import TaskError
 from autometa.taskerrors import to_task_error
+from autometa.tasktypes import Number, Text, Texts, Whole, as_list, as_text, check_unique, meaning
 from autometa.yamlfile import Document, KeyPath, Plain, read_yaml, to_plain_data
 
 PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
@@ -38,35 +37,6 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
-def _meaning(value: Any) -> Any:
-    return value.value if isinstance(value, Plain) else value
-
-
-def _text(value: Any) -> Any:
-    """Text keeps what was written: ``010`` and ``no`` are names; only a null is no text."""
-    if isinstance(value, Plain):
-        return None if value.value is None else str(value)
-    return value
-
-
-def _whole(value: Any) -> Any:
-    value = _meaning(value)
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _as_list(value: Any) -> Any:
-    """One text stands for a list of one."""
-    value = _text(value)
-    return [value] if isinstance(value, str) else value
-
-
-def _check_unique(items: tuple[Any, ...]) -> tuple[Any, ...]:
-    for index, item in enumerate(items):
-        if item in items[:index]:
-            raise ValueError(f"names {item!s} twice")
-    return items
-
-
 def _check_name(name: str) -> str:
     if not re.fullmatch(r"\w[\w .+-]*", name) or name != name.strip():
         raise ValueError("must be letters, digits, spaces and any of _ - + . after the first")
@@ -76,19 +46,8 @@ def _check_name(name: str) -> str:
 
 
 def _refuse_device(value: Any) -> None:
-    if _meaning(value) is not None:
+    if meaning(value) is not None:
         raise ValueError("device targets are not in this version; leave it out or write null")
-
-
-# The converter stands last because pydantic applies it first.
-_Text: TypeAlias = Annotated[str, Field(strict=True, min_length=1), BeforeValidator(_text)]
-_Whole: TypeAlias = Annotated[int, Field(strict=True), BeforeValidator(_whole)]
-_Number: TypeAlias = Annotated[
-    float, Field(strict=True, allow_inf_nan=False), BeforeValidator(_meaning)
-]
-_Texts: TypeAlias = Annotated[
-    tuple[_Text, ...], BeforeValidator(_as_list), AfterValidator(_check_unique)
-]
 
 
 class _Section(BaseModel):
@@ -107,12 +66,12 @@ class Data(_Section):
         positive_class: The label that counts as positive in two-class metrics.
     """
 
-    source: Annotated[_Texts, Field(min_length=1)]
-    target: _Text
-    adapter: Annotated[_Text | None, BeforeValidator(_text)] = None
+    source: Annotated[Texts, Field(min_length=1)]
+    target: Text
+    adapter: Annotated[Text | None, BeforeValidator(as_text)] = None
     options: Annotated[Mapping[str, Any], BeforeValidator(to_plain_data)] = {}
-    test: Annotated[_Text | None, BeforeValidator(_text)] = None
-    positive_class: Annotated[_Text | None, BeforeValidator(_text)] = None
+    test: Annotated[Text | None, BeforeValidator(as_text)] = None
+    positive_class: Annotated[Text | None, BeforeValidator(as_text)] = None
 
 
 class Objective(_Section):
@@ -123,13 +82,13 @@ class Objective(_Section):
         direction: ``maximize`` or ``minimize``; needed for one's own, else known.
     """
 
-    metric: _Text
-    direction: Annotated[Literal["maximize", "minimize"] | None, BeforeValidator(_text)] = None
+    metric: Text
+    direction: Annotated[Literal["maximize", "minimize"] | None, BeforeValidator(as_text)] = None
 
     @model_validator(mode="before")
     @classmethod
     def _from_name(cls, value: Any) -> Any:
-        name = _text(value)
+        name = as_text(value)
         return {"metric": name} if isinstance(name, str) else value
 
     @model_validator(mode="after")
@@ -155,8 +114,8 @@ class Budget(_Section):
             summed over resumes; None = no bound.
     """
 
-    trials: Annotated[Annotated[_Whole, Field(ge=1)] | None, BeforeValidator(_meaning)] = None
-    seconds: Annotated[Annotated[_Number, Field(gt=0)] | None, BeforeValidator(_meaning)] = None
+    trials: Annotated[Annotated[Whole, Field(ge=1)] | None, BeforeValidator(meaning)] = None
+    seconds: Annotated[Annotated[Number, Field(gt=0)] | None, BeforeValidator(meaning)] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -182,10 +141,10 @@ class Limits(_Section):
         threads_per_trial: Threads per job.
     """
 
-    trial_seconds: Annotated[_Number, Field(gt=0)] = 30.0
-    trial_memory_mib: Annotated[_Whole, Field(ge=64)] = 4096
-    workers: Annotated[_Whole, Field(ge=1, le=1024)] = 2
-    threads_per_trial: Annotated[_Whole, Field(ge=1, le=1024)] = 1
+    trial_seconds: Annotated[Number, Field(gt=0)] = 30.0
+    trial_memory_mib: Annotated[Whole, Field(ge=64)] = 4096
+    workers: Annotated[Whole, Field(ge=1, le=1024)] = 2
+    threads_per_trial: Annotated[Whole, Field(ge=1, le=1024)] = 1
 
 
 class Validation(_Section):
@@ -201,14 +160,12 @@ class Validation(_Section):
     """
 
     kind: Annotated[
-        Literal["auto", "holdout", "kfold", "group", "time"], BeforeValidator(_text)
+        Literal["auto", "holdout", "kfold", "group", "time"], BeforeValidator(as_text)
     ] = "auto"
-    test_fraction: Annotated[_Number, Field(ge=0, le=0.9)] = 0.2
-    folds: Annotated[Annotated[_Whole, Field(ge=2, le=1000)] | None, BeforeValidator(_meaning)] = (
-        None
-    )
-    group: Annotated[_Text | None, BeforeValidator(_text)] = None
-    time: Annotated[_Text | None, BeforeValidator(_text)] = None
+    test_fraction: Annotated[Number, Field(ge=0, le=0.9)] = 0.2
+    folds: Annotated[Annotated[Whole, Field(ge=2, le=1000)] | None, BeforeValidator(meaning)] = None
+    group: Annotated[Text | None, BeforeValidator(as_text)] = None
+    time: Annotated[Text | None, BeforeValidator(as_text)] = None
 
     @model_validator(mode="after")
     def _check_columns(self) -> Validation:
@@ -234,11 +191,11 @@ class Search(_Section):
         prior: ``auto`` = what past tasks taught, ``none`` = start from nothing.
     """
 
-    learners: Annotated[
-        Annotated[_Texts, Field(min_length=1)] | None, BeforeValidator(_as_list)
-    ] = None
-    compressors: Annotated[_Texts | None, BeforeValidator(_as_list)] = None
-    prior: Annotated[Literal["auto", "none"], BeforeValidator(_text)] = "auto"
+    learners: Annotated[Annotated[Texts, Field(min_length=1)] | None, BeforeValidator(as_list)] = (
+        None
+    )
+    compressors: Annotated[Texts | None, BeforeValidator(as_list)] = None
+    prior: Annotated[Literal["auto", "none"], BeforeValidator(as_text)] = "auto"
 
 
 class Task(_Section):
@@ -268,23 +225,23 @@ class Task(_Section):
         (200, ('a.csv',))
     """
 
-    name: Annotated[_Text, AfterValidator(_check_name)]
+    name: Annotated[Text, AfterValidator(_check_name)]
     data: Data
-    problem: _Text = "auto"
+    problem: Text = "auto"
     objectives: (
-        Annotated[tuple[Objective, ...], Field(min_length=1), AfterValidator(_check_unique)] | None
+        Annotated[tuple[Objective, ...], Field(min_length=1), AfterValidator(check_unique)] | None
     ) = None
-    constraints: Mapping[str, Annotated[_Number, Field(gt=0)]] = {}
+    constraints: Mapping[str, Annotated[Number, Field(gt=0)]] = {}
     target: Annotated[None, BeforeValidator(_refuse_device)] = None
     budget: Budget = Budget(trials=200, seconds=60.0)
     limits: Limits = Limits()
     validation: Validation = Validation()
     search: Search = Search()
-    preset: Annotated[Literal["quick", "thorough"] | None, BeforeValidator(_text)] = None
-    knowledge: _Texts = ("default",)
-    storage: _Text = "auto"
-    tracking: _Text = "auto"
-    seed: Annotated[_Whole, Field(ge=0, lt=2**32)] = 0
+    preset: Annotated[Literal["quick", "thorough"] | None, BeforeValidator(as_text)] = None
+    knowledge: Texts = ("default",)
+    storage: Text = "auto"
+    tracking: Text = "auto"
+    seed: Annotated[Whole, Field(ge=0, lt=2**32)] = 0
 
     _path: Path | None = PrivateAttr(default=None)
 
@@ -294,7 +251,7 @@ class Task(_Section):
         if not isinstance(value, Mapping):
             return value
         data = {key: {} if _is_empty(key, item) else item for key, item in value.items()}
-        for section, defaults in PRESETS.get(str(_text(data.get("preset"))), {}).items():
+        for section, defaults in PRESETS.get(str(as_text(data.get("preset"))), {}).items():
             own = data.get(section, {})
             if isinstance(own, Mapping) and own.get("kind") != "holdout":
                 data[section] = {**defaults, **own}
@@ -303,7 +260,7 @@ class Task(_Section):
     @field_validator("objectives", mode="before")
     @classmethod
     def _list_objectives(cls, value: Any) -> Any:
-        value = _as_list(value)
+        value = as_list(value)
         return [value] if isinstance(value, Mapping) else value
 
     @property
@@ -349,7 +306,7 @@ class Task(_Section):
 def _is_empty(key: str, value: Any) -> bool:
     """Whether a section was begun and left empty, which means its defaults."""
     sections = ("data", "constraints", "budget", "limits", "validation", "search")
-    return key in sections and _meaning(value) is None
+    return key in sections and meaning(value) is None
 
 
 def load_task(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Task:
@@ -376,7 +333,7 @@ def _override(data: dict[str, Any], key: str, value: Any) -> KeyPath:
     *parents, last = parts = tuple(key.split("."))
     for part in parents:
         child = data.get(part)
-        if child is None or _meaning(child) is None:
+        if child is None or meaning(child) is None:
             child = data[part] = {}
         if not isinstance(child, dict):
             raise TaskError(f"cannot be set inside {part}, which is not a mapping.", key=key)
@@ -406,73 +363,3 @@ SECTIONS: Mapping[KeyPath, type[BaseModel]] = {
     ("search",): Search,
 }
 """The model of each part of a task file, by its path."""
-
-
-class Effect(StrEnum):
-    """What a changed key means for a study that has begun."""
-
-    SEARCH = "search"
-    HARMLESS = "harmless"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One key that differs between two tasks.
-
-    Args:
-        key: Dotted key.
-        old: JSON value before; None also where it was absent.
-        new: JSON value now.
-        effect: ``search`` = the finished trials no longer answer the same question.
-    """
-
-    key: str
-    old: Any
-    new: Any
-    effect: Effect
-
-    def __str__(self) -> str:
-        return f"{self.key}: {self.old} -> {self.new}"
-
-
-_HARMLESS = frozenset(
-    {
-        "name",
-        "preset",
-        "budget.trials",
-        "budget.seconds",
-        "limits.trial_seconds",
-        "limits.trial_memory_mib",
-        "limits.workers",
-        "storage",
-        "tracking",
-    }
-)
-
-
-def diff(old: Task, new: Task) -> list[Change]:
-    """Gives the keys in which two tasks differ, in the task file's order.
-
-    A preset counts only by the values that it gave.
-    """
-    before, after = _flat(old), _flat(new)
-    return [
-        Change(
-            key,
-            before.get(key),
-            after.get(key),
-            Effect.HARMLESS if key in _HARMLESS else Effect.SEARCH,
-        )
-        for key in dict.fromkeys([*before, *after])
-        if before.get(key) != after.get(key)
-    ]
-
-
-def _flat(task: Task) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in task.to_json().items():
-        if isinstance(value, dict):
-            flat.update({f"{key}.{name}": item for name, item in value.items()})
-        else:
-            flat[key] = value
-    return flat

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from autometa.errors import TaskError
-from autometa.task import SECTIONS, Effect, Task, diff, load_task
+from autometa.task import SECTIONS, Task, load_task
 
 MINIMAL = "name: adult\ndata: {source: adult.csv, target: income}\n"
 FULL = """\
@@ -349,38 +349,6 @@ def test_wrong_override_names_the_command_line_not_the_file(tmp_path: Path) -> N
 def test_override_inside_a_value_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="cannot be set inside name"):
         load(tmp_path, MINIMAL, name__first="x")
-
-
-def test_diff_of_equal_tasks_is_empty() -> None:
-    assert diff(minimal(), minimal()) == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "key", "effect"),
-    [
-        ({"budget": {"trials": 500, "seconds": 60}}, "budget.trials", Effect.HARMLESS),
-        ({"limits": {"workers": 8}}, "limits.workers", Effect.HARMLESS),
-        ({"tracking": "none"}, "tracking", Effect.HARMLESS),
-        ({"limits": {"threads_per_trial": 4}}, "limits.threads_per_trial", Effect.SEARCH),
-        ({"data": {"source": "b.csv", "target": "y"}}, "data.source", Effect.SEARCH),
-        ({"objectives": ["f1"]}, "objectives", Effect.SEARCH),
-        ({"constraints": {"size_kib": 5}}, "constraints.size_kib", Effect.SEARCH),
-        ({"validation": {"folds": 3}}, "validation.folds", Effect.SEARCH),
-        ({"search": {"learners": ["a"]}}, "search.learners", Effect.SEARCH),
-        ({"seed": 1}, "seed", Effect.SEARCH),
-        ({"problem": "regression"}, "problem", Effect.SEARCH),
-    ],
-)
-def test_fault_92_diff_tells_what_breaks_a_search(
-    changes: dict[str, Any], key: str, effect: Effect
-) -> None:
-    found = diff(minimal(), minimal(**changes))
-    assert [(change.key, change.effect) for change in found] == [(key, effect)]
-
-
-def test_change_reads_as_a_line() -> None:
-    (change,) = diff(minimal(), minimal(seed=7))
-    assert str(change) == "seed: 0 -> 7"
 
 
 def test_task_module_loads_nothing_heavy() -> None:
