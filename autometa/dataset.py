@@ -1,0 +1,98 @@
+"""What a data adapter gives: typed columns, the table as read, and what was changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from autometa.schema import Schema, read_table
+
+__all__ = ["Dataset", "Schema"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A frozen table.
+
+    Args:
+        frame: (n, k) canonical columns (see `Schema.apply`), without dropped ones.
+        schema: What every column holds, dropped ones included.
+        raw: (n, d) the table as it was read; labels stand here as they were written.
+        notes: What was parsed or changed, one line each.
+
+    Example:
+        >>> import pandas as pd
+        >>> raw = pd.DataFrame({"size": ["1,5", "2"], "is_new": ["yes", "no"]})
+        >>> dataset = Dataset.from_frame(raw)
+        >>> [(column.name, column.kind) for column in dataset.schema]
+        [('size', 'numeric'), ('is_new', 'boolean')]
+        >>> dataset.frame["size"].tolist()
+        [1.5, 2.0]
+    """
+
+    frame: pd.DataFrame
+    schema: Schema
+    raw: pd.DataFrame = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_frame(
+        cls,
+        raw: pd.DataFrame,
+        notes: Iterable[str] = (),
+        *,
+        schema: Schema | None = None,
+        decimal: str | None = None,
+    ) -> Dataset:
+        """Gives the dataset of a raw table; this is what adapters call.
+
+        Args:
+            raw: (n, d) values of any dtype, also everything as texts. It is not copied and must
+                not be changed afterwards.
+            notes: What the adapter had to change, one line each.
+            schema: How to read the columns; None = found out.
+            decimal: Decimal mark of numbers in texts, ``.`` or ``,``; None = found out.
+
+        Raises:
+            DataError: If two columns have one name, cells hold lists, or a column of `schema`
+                is missing.
+        """
+        found, frame, changes = read_table(raw, schema=schema, decimal=decimal)
+        return cls(frame, found, raw, (*notes, *changes))
+
+    def digest(self) -> str:
+        """Gives the SHA-256 (hex) of names and values as read; equal in every process."""
+        total = hashlib.sha256(json.dumps([len(self.raw), self.raw.shape[1]]).encode())
+        for position, name in enumerate(self.raw.columns):
+            total.update(json.dumps(str(name)).encode())
+            for part in _content(self.raw.iloc[:, position]):
+                total.update(part)
+        return total.hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+
+def _content(values: pd.Series[Any]) -> Iterable[Any]:
+    """Gives the bytes that tell a column from every other one."""
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "biufmM":
+        return values.dtype.str.encode(), np.ascontiguousarray(values.to_numpy()).view(np.uint8)
+    texts = values.astype(object).map(str, na_action="ignore")
+    if isinstance(values.dtype, pd.StringDtype):
+        texts = values
+    array = pa.array(texts, type=pa.large_string(), from_pandas=True)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    lengths = pc.fill_null(pc.binary_length(array), -1).to_numpy(zero_copy_only=False)
+    filled = pc.fill_null(array, "")
+    start, stop = (filled.offset, filled.offset + len(filled))
+    offsets = np.frombuffer(filled.buffers()[1], dtype=np.int64)
+    return lengths.tobytes(), memoryview(filled.buffers()[2])[offsets[start] : offsets[stop]]
