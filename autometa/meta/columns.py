@@ -132,6 +132,11 @@ class RaggedColumn:
         out[np.arange(out.shape[1]) < lengths[:, None]] = self.flat
         return out if width is None else out[:, :width]
 
+    def take(self, keep: AnyArray) -> RaggedColumn:
+        """Gives the rows of an (n,) boolean array."""
+        kept = np.repeat(keep, np.maximum(self.lengths, 0))
+        return RaggedColumn(self.lengths[keep], self.flat[kept])
+
     def dump(self) -> tuple[Spec, list[AnyArray]]:
         """Gives the JSON description and the arrays it speaks of."""
         return {}, [self.lengths, self.flat]
@@ -188,6 +193,17 @@ class SparseColumns:
             for row, value in zip(where, column.values, strict=True):
                 out[row][name] = value
         return out
+
+    def take(self, keep: AnyArray) -> SparseColumns:
+        """Gives the rows of an (n,) boolean array."""
+        place = np.cumsum(keep) - 1
+        columns: dict[str, tuple[IntArray | None, ValueColumn]] = {}
+        for name, (rows, column) in self.columns.items():
+            chosen = keep if rows is None else keep[rows]
+            kept = column.take(chosen)
+            if len(kept.data):
+                columns[name] = (None if rows is None else place[rows[chosen]].astype(ROW), kept)
+        return SparseColumns(int(keep.sum()), columns)
 
     def dump(self) -> tuple[Spec, list[AnyArray]]:
         """Gives the JSON description and the arrays it speaks of."""

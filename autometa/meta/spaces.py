@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -36,12 +37,24 @@ def space_from_json(text: str) -> Space:
     Raises:
         KeyError, TypeError, ValueError: If the text is not a space.
     """
-    data = json.loads(text)
+    return space_from_data(json.loads(text))
+
+
+def space_from_data(data: Mapping[str, Any]) -> Space:
+    """Reads the parsed JSON of a space; a distribution may itself be a string of JSON.
+
+    Raises:
+        KeyError, TypeError, ValueError: If it is not a space.
+    """
     return Space(
-        {name: json_to_distribution(json.dumps(d)) for name, d in data["params"].items()},
-        {c: (str(p), tuple(allowed)) for c, (p, allowed) in data["conditions"].items()},
-        dict(data["defaults"]),
+        {name: _distribution(d) for name, d in data["params"].items()},
+        {c: (str(p), tuple(allowed)) for c, (p, allowed) in data.get("conditions", {}).items()},
+        dict(data.get("defaults", {})),
     )
+
+
+def _distribution(data: Any) -> BaseDistribution:
+    return json_to_distribution(data if isinstance(data, str) else json.dumps(data))
 
 
 def space_signature(space: Space) -> str:

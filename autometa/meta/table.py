@@ -193,9 +193,27 @@ class TrialTable:
         return TrialTable.of([]).columns
 
     @property
+    def params(self) -> SparseColumns:
+        """The parameters as columns."""
+        return self.columns.sparse["params"]
+
+    def take(self, keep: AnyArray, params: SparseColumns | None = None) -> TrialTable:
+        """Gives the trials of an (n,) boolean array, with other parameters when given."""
+        columns = self.columns
+        sparse = {"metrics": columns.sparse["metrics"].take(keep)}
+        sparse["params"] = self.params.take(keep) if params is None else params
+        taken = _Columns(
+            {key: column.take(keep) for key, column in columns.plain.items()},
+            {key: array[keep] for key, array in columns.floats.items()},
+            {key: column.take(keep) for key, column in columns.ragged.items()},
+            sparse,
+        )
+        return TrialTable(int(keep.sum()), taken)
+
+    @property
     def configs(self) -> list[dict[str, ParamValue]]:
         """(n,) active parameters by full name. Shared: not to be changed."""
-        return self.columns.sparse["params"].dicts
+        return self.params.dicts
 
     @cached_property
     def outcomes(self) -> tuple[Outcome, ...]:
