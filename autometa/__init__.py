@@ -7,7 +7,31 @@ first used, so that ``import autometa`` costs nothing (PEP 562).
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    # So that type checkers of plugin authors see what `__getattr__` gives.
+    from autometa.adapter import DataAdapter as DataAdapter
+    from autometa.adapter import DataAdapterSpec as DataAdapterSpec
+    from autometa.compressor import CompressContext as CompressContext
+    from autometa.compressor import Compressor as Compressor
+    from autometa.compressor import CompressorSpec as CompressorSpec
+    from autometa.dataset import Dataset as Dataset
+    from autometa.encoding import EncodingPlan as EncodingPlan
+    from autometa.encoding import TabularEncoder as TabularEncoder
+    from autometa.errors import AutometaError as AutometaError
+    from autometa.errors import DataError as DataError
+    from autometa.errors import NotApplicable as NotApplicable
+    from autometa.errors import TaskError as TaskError
+    from autometa.hookspecs import ExecutorSpec as ExecutorSpec
+    from autometa.hookspecs import MetaFeatureSpec as MetaFeatureSpec
+    from autometa.hookspecs import hookimpl as hookimpl
+    from autometa.learner import FitContext as FitContext
+    from autometa.learner import Learner as Learner
+    from autometa.learner import LearnerSpec as LearnerSpec
+    from autometa.learner import Space as Space
+    from autometa.learner import TrainingData as TrainingData
+    from autometa.model import Model as Model
 
 __version__ = "0.1.0"
 

@@ -1,0 +1,181 @@
+"""Histogram gradient boosting of scikit-learn."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from autometa import FitContext, Model, Space, TabularEncoder
+from autometa_tabular.classes import Array
+from autometa_tabular.clock import Clock
+from autometa_tabular.learners.base import Rows, TabularLearner
+from autometa_tabular.learners.boosting import BoostingRows, boosting_rows, category_columns
+from autometa_tabular.models.trees import Tree, TreesModel, join
+
+_CHUNK = 50  # rounds between two looks at the clock
+
+
+def space() -> Space:
+    """Gives the space.
+
+    Ranges follow scikit-learn's guide and Gorishniy et al. 2021, "Revisiting deep learning models
+    for tabular data", appendix F (boosting).
+    """
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    params = {
+        "learning_rate": FloatDistribution(0.01, 0.3, log=True),
+        "max_leaf_nodes": IntDistribution(4, 128, log=True),
+        "min_samples_leaf": IntDistribution(1, 100, log=True),
+        "l2_regularization": FloatDistribution(1e-3, 100.0, log=True),
+        "max_features": FloatDistribution(0.2, 1.0),
+        "categorical": CategoricalDistribution(("native", "target")),
+        "class_weight": CategoricalDistribution(("none", "balanced")),
+    }
+    return Space(params, {}, HistBoosting.DEFAULTS)
+
+
+class HistBoosting(TabularLearner):
+    """Boosts small trees on binned columns, with early stopping and within the deadline.
+
+    Missing values go where the split says. ``categorical="native"`` splits on sets of levels.
+    `class_weight` has no effect in regression.
+    """
+
+    DEFAULTS: ClassVar[dict[str, Any]] = {
+        "learning_rate": 0.1,
+        "max_leaf_nodes": 31,
+        "min_samples_leaf": 20,
+        "l2_regularization": 1.0,
+        "max_features": 1.0,
+        "categorical": "native",
+        "class_weight": "none",
+    }
+
+    def encoder(self) -> TabularEncoder:
+        """Gives the encoding; 254 levels, since the binned trees know 255 codes."""
+        categorical = self.config["categorical"]
+        return TabularEncoder(
+            missing="keep",
+            scale="none",
+            categorical="ordinal" if categorical == "native" else categorical,
+            max_levels=254,
+        )
+
+    def fit_rows(self, rows: Rows, context: FitContext) -> Model:
+        """Fits, see `TabularLearner.fit_rows`."""
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+        boosting = boosting_rows(rows, self.config["learning_rate"], context)
+        is_categorical = category_columns(rows.plan)
+        with threadpool_limits(limits=context.n_threads, user_api="openmp"):
+            estimator = self._boost(boosting, is_categorical, bool(rows.classes), context)
+        scores = estimator.validation_score_
+        n_rounds = int(np.argmax(scores)) if len(scores) else estimator.n_iter_
+        return self._model(rows, estimator, n_rounds, is_categorical)
+
+    def _boost(
+        self,
+        rows: BoostingRows,
+        is_categorical: Array,
+        is_classification: bool,
+        context: FitContext,
+    ) -> Any:
+        estimator = self._estimator(rows, is_categorical, is_classification, context)
+        clock = Clock(context)
+        chunk = _CHUNK if np.isfinite(clock.left()) else rows.n_rounds
+        valid = rows.valid
+        extra = {} if valid is None else dict(zip(_VALID_NAMES, valid, strict=True))
+        while True:
+            n_rounds = min(getattr(estimator, "n_iter_", 0) + chunk, rows.n_rounds)
+            estimator.set_params(max_iter=n_rounds).fit(*rows.train, **extra)
+            if len(estimator.validation_score_):
+                context.report(estimator.n_iter_, -float(estimator.validation_score_.max()))
+            if estimator.n_iter_ < n_rounds or n_rounds == rows.n_rounds or clock.expired():
+                return estimator
+
+    def _estimator(
+        self,
+        rows: BoostingRows,
+        is_categorical: Array,
+        is_classification: bool,
+        context: FitContext,
+    ) -> Any:
+        from sklearn.ensemble import (
+            HistGradientBoostingClassifier,
+            HistGradientBoostingRegressor,
+        )
+
+        cls = HistGradientBoostingClassifier if is_classification else HistGradientBoostingRegressor
+        names = ("learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization")
+        return cls(
+            **{name: self.config[name] for name in names},
+            max_features=self.config["max_features"],
+            categorical_features=is_categorical if is_categorical.any() else None,
+            early_stopping=rows.valid is not None,
+            n_iter_no_change=rows.patience,
+            tol=0.0,
+            random_state=context.seed,
+            warm_start=True,
+        )
+
+    def _model(self, rows: Rows, estimator: Any, n_rounds: int, is_categorical: Array) -> Model:
+        columns = np.concatenate([np.flatnonzero(is_categorical), np.flatnonzero(~is_categorical)])
+        categories = []
+        if is_categorical.any():
+            encoder = estimator._preprocessor.named_transformers_["encoder"]
+            categories = [_codes(levels) for levels in encoder.categories_]
+        rounds = estimator._predictors[: max(n_rounds, 1)]
+        trees = [_flatten(tree, columns, categories) for trees in rounds for tree in trees]
+        base = np.asarray(estimator._baseline_prediction, dtype=np.float64).ravel()
+        if not rows.classes:
+            return TreesModel(rows.plan, None, join(trees), base=base, link="value")
+        return TreesModel(rows.plan, rows.classes, join(trees), base=base, link="logits")
+
+
+_VALID_NAMES = ("X_val", "y_val", "sample_weight_val")
+
+
+def _codes(levels: Array) -> Array:
+    """Gives our codes by scikit-learn's, which count only levels of the rows it was fitted on."""
+    return levels[~np.isnan(levels)].astype(np.int64)
+
+
+def _flatten(predictor: Any, columns: Array, categories: list[Array]) -> Tree:
+    nodes = predictor.nodes
+    is_leaf = nodes["is_leaf"].astype(bool)
+    is_categorical = nodes["is_categorical"].astype(bool) & ~is_leaf
+    bits = [
+        _own_bits(
+            predictor.raw_left_cat_bitsets[node["bitset_idx"]],
+            categories[node["feature_idx"]],
+            unknown_left=bool(node["missing_go_to_left"]),
+        )
+        for node in nodes[is_categorical]
+    ]
+    bitset = np.full(len(nodes), -1)
+    bitset[is_categorical] = np.arange(len(bits))
+    return Tree(
+        feature=np.where(is_leaf, -1, columns[nodes["feature_idx"]]),
+        threshold=nodes["num_threshold"],
+        left=nodes["left"].astype(np.int64),
+        right=nodes["right"].astype(np.int64),
+        missing_left=nodes["missing_go_to_left"],
+        values=nodes["value"][:, None],
+        bitset=bitset,
+        bits=np.array(bits, dtype=np.uint32).reshape(-1, 8),
+    )
+
+
+def _own_bits(theirs: Array, codes: Array, *, unknown_left: bool) -> Array:
+    """Rewrites a set of scikit-learn's codes as one of ours; unknown levels go with missing."""
+    goes_left = np.full(256, unknown_left)
+    index = np.arange(len(codes))
+    goes_left[codes] = (theirs[index >> 5] >> (index & 31).astype(np.uint32)) & 1
+    packed: Array = np.packbits(goes_left, bitorder="little").view("<u4")
+    return packed

@@ -1,0 +1,89 @@
+"""What the linear learners share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autometa import FitContext, Model, NotApplicable, TabularEncoder
+from autometa_tabular.classes import Array
+from autometa_tabular.clock import Clock
+from autometa_tabular.learners.base import Rows, TabularLearner
+from autometa_tabular.models.linear import LinearModel
+from autometa_tabular.solvers.penalised import Problem, Solution
+
+ENCODING_DEFAULTS: dict[str, Any] = {"scale": "standard", "categorical": "onehot"}
+REGRESSION_DEFAULTS: dict[str, Any] = {**ENCODING_DEFAULTS, "target_transform": "none"}
+
+
+def encoding_params() -> dict[str, Any]:
+    """Gives the parameters of the encoding."""
+    from optuna.distributions import CategoricalDistribution
+
+    return {
+        "scale": CategoricalDistribution(("standard", "squash")),
+        "categorical": CategoricalDistribution(("onehot", "target")),
+    }
+
+
+def regression_params() -> dict[str, Any]:
+    """Gives the parameters of the encoding and of the target."""
+    from optuna.distributions import CategoricalDistribution
+
+    return {**encoding_params(), "target_transform": CategoricalDistribution(("none", "log"))}
+
+
+def linear_encoder(config: Mapping[str, Any]) -> TabularEncoder:
+    """Gives the encoding of a configuration; text stays as wide as it is hashed."""
+    return TabularEncoder(
+        scale=config["scale"], categorical=config["categorical"], text_components=0
+    )
+
+
+class LinearRegression(TabularLearner):
+    """A linear model of the standardised target, or of its logarithm.
+
+    The logarithm needs positive targets; predictions are corrected for the bias of going back
+    (Duan 1983, smearing) and stay within a factor e of the range seen in training.
+    """
+
+    PROBLEM = "regression"
+
+    def encoder(self) -> TabularEncoder:
+        """Gives the encoding."""
+        return linear_encoder(self.config)
+
+    @abstractmethod
+    def solve(self, problem: Problem) -> Solution:
+        """Gives coefficients for the standardised target."""
+
+    def fit_rows(self, rows: Rows, context: FitContext) -> Model:
+        """Fits, see `TabularLearner.fit_rows`."""
+        is_log = self.config["target_transform"] == "log"
+        if is_log and rows.y.min() <= 0:
+            raise NotApplicable("a log target needs positive values; the least one here is <= 0")
+        y = np.log(rows.y) if is_log else rows.y
+        center, spread = float(np.average(y, weights=rows.weight)), float(np.std(y)) or 1.0
+        problem = Problem.of(
+            rows.Z,
+            ((y - center) / spread)[:, None],
+            rows.weight,
+            is_classification=False,
+            expired=Clock(context).expired,
+        )
+        coef, intercept = self.solve(problem)
+        coef, intercept = coef * spread, intercept * spread + center
+        model = LinearModel(rows.plan, None, coef, intercept)
+        if not is_log:
+            return model
+        log_range = _log_range(y, model.predict_encoded(rows.Z), rows.weight)
+        return LinearModel(rows.plan, None, coef, intercept, log_range=log_range)
+
+
+def _log_range(y: Array, fitted: Array, weight: Array) -> tuple[float, float, float]:
+    lowest, highest = float(y.min()) - 1.0, float(y.max()) + 1.0
+    residual = y - np.clip(fitted, lowest, highest)
+    return lowest, highest, float(np.average(np.exp(residual), weights=weight))

@@ -1,0 +1,88 @@
+"""LightGBM's own text format with an encoding plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+
+from autometa import EncodingPlan
+from autometa_tabular.classes import Array, Classes
+from autometa_tabular.models.tabular import TabularModel, load_plan
+from autometa_tabular.storage import read_json, write_json
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
+
+_META, _TEXT = "booster.json", "booster.txt"
+
+
+class BoosterModel(TabularModel):
+    """A LightGBM booster over encoded rows.
+
+    Args:
+        plan: How rows are encoded.
+        classes: None for regression.
+        text: The booster as LightGBM writes it.
+        scale: (center, spread) of the target; what the booster gives is standardised.
+        n_threads: Threads to predict with, >= 1.
+    """
+
+    format: ClassVar[str] = "lightgbm"
+
+    def __init__(
+        self,
+        plan: EncodingPlan,
+        classes: Classes | None,
+        text: str,
+        *,
+        scale: tuple[float, float] = (0.0, 1.0),
+        n_threads: int = 1,
+    ) -> None:
+        super().__init__(plan, classes)
+        self.text = text
+        self.scale = scale
+        self.n_threads = n_threads
+        self._booster: Booster | None = None
+
+    @property
+    def booster(self) -> Booster:
+        """The booster itself, read from its text when it is first used."""
+        if self._booster is None:
+            from lightgbm import Booster
+
+            self._booster = Booster(model_str=self.text)
+        return self._booster
+
+    def predict_encoded(self, Z: Array) -> Array:
+        """Predicts encoded rows, see `TabularModel.predict_encoded`."""
+        if not len(Z):
+            n_outputs = () if self.classes is None else (len(self.classes.present),)
+            return np.empty((0, *n_outputs))
+        outputs = np.asarray(self.booster.predict(Z, num_threads=self.n_threads))
+        if self.classes is None:
+            center, spread = self.scale
+            return center + spread * outputs
+        if outputs.ndim == 1:
+            return np.column_stack([1.0 - outputs, outputs])
+        shares: Array = outputs / outputs.sum(axis=1, keepdims=True)
+        return shares
+
+    def save(self, folder: Path) -> None:
+        """Writes ``plan.json``, ``booster.json`` and ``booster.txt``."""
+        self.save_plan(folder)
+        classes = self.classes.to_json() if self.classes else None
+        write_json(folder / _META, {"classes": classes, "scale": self.scale})
+        (folder / _TEXT).write_text(self.text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Reads what `save` wrote."""
+        meta = read_json(folder / _META, "classes", "scale")
+        try:
+            text = (folder / _TEXT).read_text(encoding="utf-8")
+        except OSError as exc:
+            raise ValueError(f"cannot read {_TEXT} of a model: {exc}") from exc
+        classes = Classes.from_json(meta["classes"])
+        return cls(load_plan(folder), classes, text, scale=tuple(meta["scale"]))

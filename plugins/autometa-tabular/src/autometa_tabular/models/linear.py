@@ -1,0 +1,79 @@
+"""Linear models as two arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+
+from autometa import EncodingPlan
+from autometa_tabular.classes import Array, Classes
+from autometa_tabular.models.tabular import TabularModel, load_plan, softmax
+from autometa_tabular.storage import read_arrays, read_json, write_arrays, write_json
+
+_META, _ARRAYS = "linear.json", "linear.npz"
+_BLOCK = 8192  # rows that are widened to float64 together
+
+
+class LinearModel(TabularModel):
+    """``Z @ coef + intercept``, as a value, as logits, or as the logarithm of a value.
+
+    Args:
+        plan: How rows are encoded.
+        classes: None for regression.
+        coef: (width, k) float64; k is 1 for regression and for two classes.
+        intercept: (k,) float64.
+        log_range: For a target fitted as logarithm: (lowest, highest, factor). The prediction is
+            ``factor * exp(value)`` with the value held within lowest and highest. Else None.
+    """
+
+    format: ClassVar[str] = "linear"
+
+    def __init__(
+        self,
+        plan: EncodingPlan,
+        classes: Classes | None,
+        coef: Array,
+        intercept: Array,
+        *,
+        log_range: tuple[float, float, float] | None = None,
+    ) -> None:
+        super().__init__(plan, classes)
+        self.coef = coef
+        self.intercept = intercept
+        self.log_range = log_range
+
+    def predict_encoded(self, Z: Array) -> Array:
+        """Predicts encoded rows, see `TabularModel.predict_encoded`."""
+        outputs = np.empty((len(Z), self.coef.shape[1]))
+        for start in range(0, len(Z), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            outputs[rows] = Z[rows].astype(np.float64) @ self.coef + self.intercept
+        if self.classes is not None:
+            return softmax(outputs)
+        if self.log_range is None:
+            return outputs[:, 0]
+        lowest, highest, factor = self.log_range
+        values: Array = factor * np.exp(np.clip(outputs[:, 0], lowest, highest))
+        return values
+
+    def save(self, folder: Path) -> None:
+        """Writes ``plan.json``, ``linear.json`` and ``linear.npz``."""
+        self.save_plan(folder)
+        classes = self.classes.to_json() if self.classes else None
+        write_json(folder / _META, {"classes": classes, "log_range": self.log_range})
+        write_arrays(folder / _ARRAYS, {"coef": self.coef, "intercept": self.intercept})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Reads what `save` wrote."""
+        meta = read_json(folder / _META, "classes", "log_range")
+        arrays = read_arrays(folder / _ARRAYS, "coef", "intercept")
+        return cls(
+            load_plan(folder),
+            Classes.from_json(meta["classes"]),
+            arrays["coef"],
+            arrays["intercept"],
+            log_range=tuple(meta["log_range"]) if meta["log_range"] else None,
+        )

@@ -1,0 +1,1 @@
+"""Solvers of penalised linear models, on plain arrays."""

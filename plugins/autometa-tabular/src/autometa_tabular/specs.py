@@ -1,0 +1,56 @@
+"""The learners of this plugin, as strings."""
+
+from __future__ import annotations
+
+from autometa import LearnerSpec
+
+_BOTH = frozenset({"classification", "regression"})
+_ALL_ROWS = frozenset({"missing", "text", "sample_weight", "soft_labels"})
+
+
+def _spec(name: str, cls: str, cost: float, summary: str, **more: frozenset[str]) -> LearnerSpec:
+    module = f"autometa_tabular.learners.{name}"
+    return LearnerSpec(
+        name=name,
+        problems=more.get("problems", _BOTH),
+        factory=f"{module}:{cls}",
+        space=f"{module}:space",
+        capabilities=more.get("capabilities", _ALL_ROWS),
+        cost=cost,
+        summary=summary,
+    )
+
+
+LEARNERS = (
+    _spec(
+        "dummy",
+        "Dummy",
+        0.1,
+        "the mean or the class frequencies: what every model has to beat",
+        capabilities=_ALL_ROWS | {"baseline"},
+    ),
+    _spec(
+        "ridge",
+        "Ridge",
+        1.0,
+        "least squares with a squared penalty",
+        problems=frozenset({"regression"}),
+    ),
+    _spec(
+        "elastic_net",
+        "ElasticNet",
+        2.0,
+        "least squares that drops columns",
+        problems=frozenset({"regression"}),
+    ),
+    _spec(
+        "logistic",
+        "Logistic",
+        2.0,
+        "logistic regression, with a squared or a mixed penalty",
+        problems=frozenset({"classification"}),
+    ),
+    _spec("extra_trees", "ExtraTrees", 20.0, "extremely randomised trees of scikit-learn"),
+    _spec("hist_boosting", "HistBoosting", 30.0, "histogram gradient boosting of scikit-learn"),
+    _spec("lightgbm", "LightGBM", 15.0, "gradient boosting of LightGBM"),
+)
