@@ -1,0 +1,34 @@
+"""The table of commands. A line here is all that a new command needs besides its own file."""
+
+from __future__ import annotations
+
+import click
+
+import autometa
+from autometa.cli.options import LazyGroup
+
+COMMANDS = {
+    "optimize": ("autometa.cli.optimize:optimize", "Search, or go on searching, for a model."),
+    "status": ("autometa.cli.status:status", "Show how a search stands."),
+    "predict": ("autometa.cli.predict:predict", "Predict rows with a model folder."),
+    "ui": ("autometa.cli.ui:ui", "Open the tracked trials in MLflow."),
+    "plugins": ("autometa.cli.plugins:plugins", "Show what is installed."),
+}
+"""For each command its ``"module:function"`` and the line that ``--help`` shows."""
+
+root = LazyGroup("autometa", COMMANDS, help="An optimizer that remembers.")
+root.params.append(
+    click.Option(
+        ["--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=lambda context, _, value: _show_version(context) if value else None,
+        help="Show the version.",
+    )
+)
+
+
+def _show_version(context: click.Context) -> None:
+    click.echo(f"autometa {autometa.__version__}")
+    context.exit()
