@@ -95,6 +95,18 @@ class StudyLock:
         self._file.close()
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether a process of this machine holds a study folder now."""
+    try:
+        with (folder / LOCK).open("r", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _start_time(pid: int) -> str:
     """Gives when a process started, in clock ticks since boot, or "" when there is none."""
     stat = _read(Path(f"/proc/{pid}/stat"))

@@ -33,15 +33,34 @@ def open_storage(storage: str, study_folder: Path) -> BaseStorage:
     return _open_database(storage)
 
 
-def _open_journal(path: Path) -> BaseStorage:
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
+def open_to_read(storage: str, study_folder: Path) -> BaseStorage | None:
+    """Opens the storage of a study that another process may be writing; None when there is none.
 
+    Raises:
+        StorageError: If it is there and cannot be read.
+    """
+    if storage != "auto":
+        return _open_database(storage)
+    path = study_folder / JOURNAL
+    return _load_journal(path) if path.is_file() else None
+
+
+def _open_journal(path: Path) -> BaseStorage:
     try:
         repair_tail(path)
         # A lock left by a killed process would make Optuna wait for 30 s; the lease is ours.
         for stale in path.parent.glob(f"{path.name}.lock*"):
             stale.unlink(missing_ok=True)
+    except OSError as exc:
+        raise StorageError(f"cannot open the journal {path}: {exc.strerror or exc}.") from exc
+    return _load_journal(path)
+
+
+def _load_journal(path: Path) -> BaseStorage:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    try:
         return JournalStorage(JournalFileBackend(str(path)))
     except OSError as exc:
         raise StorageError(

@@ -104,6 +104,7 @@ class SearchStudy:
         self.header: Mapping[str, Any] = self._study.user_attrs[HEADER]
         self._told: dict[int, ToldTrial] = {}
         self._elapsed = 0.0
+        self._first_free = 0
         self._pending: dict[int, Proposal] = {}
         self._reconcile()
 
@@ -214,7 +215,9 @@ class SearchStudy:
         self._pending.pop(proposal.number, None)
 
     def _next_number(self) -> int:
-        number = 0
+        while self._first_free in self._told:
+            self._first_free += 1
+        number = self._first_free
         while number in self._told or number in self._pending:
             number += 1
         return number
@@ -257,6 +260,20 @@ class SearchStudy:
                 self._study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
             elif not trial.state.is_finished():
                 self._study.tell(trial.number, state=TrialState.FAIL)
+
+
+def read_study(storage: BaseStorage, name: str) -> tuple[dict[str, Any], list[TrialResult]] | None:
+    """Gives a study's attributes and counted trials without touching it, or None without one.
+
+    It may be running in another process.
+    """
+    try:
+        study = optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        return None
+    told = [trial.user_attrs.get(RESULT) for trial in study.get_trials(deepcopy=False)]
+    results = [TrialResult.from_json(data) for data in told if data is not None]
+    return dict(study.user_attrs), sorted(results, key=lambda result: result.number)
 
 
 def _direction(name: str) -> optuna.study.StudyDirection:

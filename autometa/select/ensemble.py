@@ -35,30 +35,34 @@ def select_ensemble(payload: Mapping[str, Any], deadline: float) -> dict[str, An
     """Chooses weights; runs in a worker.
 
     Args:
-        payload: ``prepared`` (folder), ``metric`` (`Metric.to_json`), ``candidates`` (best first:
-            list of ``number`` and ``predictions``, one file per fold).
-        deadline: Moment of `time.monotonic`; the ensemble found until then is given.
+        payload: ``prepared`` (folder), ``metrics`` (`Metric.to_json`, the first is optimised),
+            ``candidates`` (best first: list of ``number`` and ``predictions``, one file per
+            fold), ``seconds`` (after which the ensemble found so far is given).
+        deadline: Moment of `time.monotonic`.
 
     Returns:
-        ``weights`` ([number, weight] pairs, sum 1), ``value`` and ``single`` (metric of the
-        ensemble and of the best candidate on the selecting rows), ``honest`` (metric of the
+        ``weights`` ([number, weight] pairs, sum 1), ``values`` (of the ensemble on the selecting
+        rows, by metric), ``single`` (first metric of the best candidate), ``honest`` (of the
         cross-fitted ensemble, or null when there was no time).
     """
     prepared = open_prepared(Path(payload["prepared"]))
-    metric = Metric.from_json(payload["metric"])
+    metrics = [Metric.from_json(metric) for metric in payload["metrics"]]
+    metric = metrics[0]
     numbers = [int(candidate["number"]) for candidate in payload["candidates"]]
     stacked = [_stack(candidate["predictions"]) for candidate in payload["candidates"]]
     predictions = np.stack(stacked)  # (c, n) or (c, n, k)
     rows = [prepared.split.valid_rows(fold) for fold in range(prepared.split.n_folds)]
     y = prepared.y[np.concatenate(rows)]  # (n,)
     folds = _folds([len(r) for r in rows])  # (n,)
-    weights, value, honest = choose(metric, predictions, y, folds, deadline=deadline)
+    limit = min(deadline, time.monotonic() + float(payload["seconds"]))
+    weights, _, honest = choose(metric, predictions, y, folds, deadline=limit)
+    mixed = _mix(weights, predictions)
     single = _mean_loss(metric, predictions[0], y, folds)
     return {
         "weights": [
             [number, float(w)] for number, w in zip(numbers, weights, strict=True) if w > 0
         ],
-        "value": metric.loss(value),
+        "values": {m.name: m.loss(_mean_loss(m, mixed, y, folds)) for m in metrics},
         "single": metric.loss(single),
         "honest": None if math.isnan(honest) else metric.loss(honest),
     }

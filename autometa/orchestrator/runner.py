@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import json
 import math
 import shutil
 import statistics
@@ -13,7 +15,7 @@ from typing import Any
 from autometa import modelfolder
 from autometa.execution import Executor, Job, JobOutcome, JobReport
 from autometa.measure import Metric
-from autometa.plugins import Registry
+from autometa.registry import Registry
 from autometa.search.pruning import keep_below, should_prune
 from autometa.search.space import LEARNER, chain, part
 from autometa.search.study import Proposal
@@ -22,6 +24,9 @@ from autometa.trial import Outcome, ParamValue, TrialResult
 
 RUN_FOLD = "autometa.evaluate:run_fold"
 MEASURE = "autometa.evaluate:measure_folder"
+MODELS = "models.json"
+COMPARED_TRIALS = 50
+"""The best trials, with which later ones are compared fold by fold."""
 KEPT_TRIALS = 24
 """Trials whose models and predictions stay on disk, as candidates of the ensemble."""
 
@@ -124,8 +129,22 @@ class Runner:
         """Takes a told result as something to compare later trials with."""
         metric = self._evaluation.objectives[0]
         if result.outcome is Outcome.COMPLETE and result.values is not None:
-            self._history.append([metric.loss(score) for score in result.fold_scores])
+            losses = [metric.loss(score) for score in result.fold_scores]
+            bisect.insort(self._history, losses, key=statistics.fmean)
+            del self._history[COMPARED_TRIALS:]
             self._losses.append(self._as_losses(result.values))
+
+    def recover(self, result: TrialResult) -> None:
+        """Finds the models that a trial of an earlier run left, if they are still there."""
+        folder = self._evaluation.trial_folder(result.number)
+        try:
+            names = json.loads((folder / MODELS).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return
+        files = [folder / f"predictions-{fold}.npy" for fold in range(len(names))]
+        models = [folder / f"model-{fold}" for fold in range(len(names))]
+        if all(path.exists() for path in (*files, *models)):
+            self.models[result.number] = names
 
     def start(self, proposal: Proposal) -> None:
         """Starts the first fold of a trial."""
@@ -310,14 +329,20 @@ class Runner:
         return measured
 
     def _complete(self, running: _Running) -> tuple[Proposal, TrialResult]:
+        number = running.proposal.number
         if all(running.models):
-            self.models[running.proposal.number] = [str(name) for name in running.models]
+            self.models[number] = [str(name) for name in running.models]
+            text = json.dumps(self.models[number])
+            (self._evaluation.trial_folder(number) / MODELS).write_text(text, encoding="utf-8")
         return self._end(running, Outcome.COMPLETE, "")
 
     def _end(
         self, running: _Running, outcome: Outcome, reason: str
     ) -> tuple[Proposal, TrialResult]:
         proposal = running.proposal
+        if outcome is not Outcome.COMPLETE:
+            for folder in self._evaluation.trial_folder(proposal.number).glob("model-*"):
+                shutil.rmtree(folder, ignore_errors=True)
         is_known = outcome in (Outcome.COMPLETE, Outcome.DOMINATED)
         n_folds = len(running.scores)
         errors = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import Any
 from autometa import __version__, modelfolder
 from autometa.errors import StorageError
 from autometa.execution import Executor, Job, JobOutcome, JobReport
-from autometa.plugins import Registry
-from autometa.runner import Evaluation, is_feasible
+from autometa.measure import Metric
+from autometa.orchestrator.runner import MEASURE, Evaluation, is_feasible
+from autometa.registry import Registry
 from autometa.search.space import LEARNER, chain
 from autometa.search.study import is_better
 from autometa.select.pareto import front
@@ -31,11 +33,13 @@ def usable(results: Sequence[TrialResult], bounds: Mapping[str, float]) -> list[
     return [result for result in complete if is_feasible(result, bounds)]
 
 
-def best_of(results: Sequence[TrialResult], evaluation: Evaluation) -> TrialResult | None:
+def best_of(
+    results: Sequence[TrialResult], objectives: Sequence[Metric], bounds: Mapping[str, float]
+) -> TrialResult | None:
     """Gives the usable trial with the best first objective, the earliest of equal ones."""
-    lead = evaluation.objectives[0]
+    lead = objectives[0]
     best: TrialResult | None = None
-    for result in usable(results, evaluation.bounds):
+    for result in usable(results, bounds):
         if best is None or is_better(_lead(result), _lead(best), lead.direction):
             best = result
     return best
@@ -72,7 +76,7 @@ class Delivery:
 
     def __init__(self, folder: Path, evaluation: Evaluation, registry: Registry) -> None:
         self.folder = folder
-        self._evaluation = evaluation
+        self.evaluation = evaluation
         self._registry = registry
 
     @property
@@ -98,17 +102,68 @@ class Delivery:
         Raises:
             StorageError: If it cannot be written; what was delivered before stays.
         """
+        self._write(self.folder, parts, values)
+
+    def replace(
+        self,
+        parts: Sequence[tuple[TrialResult, float, Sequence[str]]],
+        values: Mapping[str, float | None],
+        executor: Executor,
+    ) -> bool:
+        """Delivers an average that was not a trial, if it keeps all bounds when measured.
+
+        Returns:
+            Whether it was delivered.
+        """
+        trial = self.folder.with_name("ensemble")
+        self._write(trial, parts, values)
+        measured = {**values, **self._measure(trial, executor)}
+        kept = all(
+            measured.get(name) is not None and float(measured[name] or 0.0) <= bound
+            for name, bound in self.evaluation.bounds.items()
+        )
+        if kept:
+            self._write(self.folder, parts, measured)
+        shutil.rmtree(trial, ignore_errors=True)
+        return kept
+
+    def _measure(self, folder: Path, executor: Executor) -> dict[str, float]:
+        """Measures what the bounds ask for."""
+        measured = {"size_kib": modelfolder.size_kib(folder)}
+        if "latency_ms" in self.evaluation.bounds:
+            payload = {
+                "folder": str(folder),
+                "prepared": str(self.evaluation.prepared),
+                "packages": sorted(self._registry.packages),
+            }
+            job = Job(
+                id="measure",
+                function=MEASURE,
+                payload=payload,
+                wall_seconds=self.evaluation.seconds,
+            )
+            report = run_job(executor, job)
+            if report.value is not None:
+                measured["latency_ms"] = float(report.value["latency_ms"])
+        return {k: v for k, v in measured.items() if k in self.evaluation.bounds}
+
+    def _write(
+        self,
+        folder: Path,
+        parts: Sequence[tuple[TrialResult, float, Sequence[str]]],
+        values: Mapping[str, float | None],
+    ) -> None:
         header = {
-            **self._evaluation.header,
+            **self.evaluation.header,
             "values": dict(values),
             "requires": self._requires([result for result, _, _ in parts]),
         }
-        modelfolder.write(self.folder, header, [self._member(*part) for part in parts])
+        modelfolder.write(folder, header, [self._member(*part) for part in parts])
 
     def _member(
         self, result: TrialResult, weight: float, models: Sequence[str]
     ) -> modelfolder.Member:
-        folder = self._evaluation.trial_folder(result.number)
+        folder = self.evaluation.trial_folder(result.number)
         return modelfolder.Member(
             trial=result.number,
             weight=weight,
@@ -117,8 +172,13 @@ class Delivery:
         )
 
     def _values(self, result: TrialResult) -> dict[str, float | None]:
-        names = [metric.name for metric in self._evaluation.objectives]
+        names = [metric.name for metric in self.evaluation.objectives]
         return dict(zip(names, result.values or (), strict=False))
+
+    def requirements(self) -> list[str]:
+        """Gives what pip must install for the delivered folder to load, with versions."""
+        manifest = modelfolder.read_manifest(self.folder)
+        return [f"{name}=={version}" for name, version in manifest["requires"].items() if version]
 
     def _requires(self, results: Sequence[TrialResult]) -> dict[str, str]:
         """Gives the distributions without which the folder cannot be loaded."""
@@ -156,38 +216,32 @@ def header_of(task: Mapping[str, Any], prepared: Mapping[str, Any], uid: str) ->
 def select_ensemble(
     delivery: Delivery,
     candidates: Sequence[tuple[TrialResult, Sequence[str]]],
-    evaluation: Evaluation,
     executor: Executor,
     deadline: float,
 ) -> dict[str, Any] | None:
-    """Delivers the ensemble of good trials when it is better than the best of them.
+    """Delivers the ensemble of good trials when it beats the best of them and keeps all bounds.
 
     Args:
         delivery: Holds the best single trial already.
         candidates: Usable trials with the classes of their models, best first.
-        evaluation: Of the search.
         executor: Where the selection runs.
         deadline: Moment of `time.monotonic` at which it must be over.
 
     Returns:
-        ``weights``, ``value``, ``single``, ``honest``; None when a single trial is delivered.
+        What `autometa.select.ensemble` found; None when a single trial is delivered.
     """
+    evaluation = delivery.evaluation
     seconds = deadline - time.monotonic()
-    if len(candidates) < 2 or seconds < 0.2 or evaluation.needs_deliverable:
+    if len(candidates) < 2 or seconds < 0.2 or evaluation.n_objectives > 1:
         return None
+    payload = {
+        "prepared": str(evaluation.prepared),
+        "metrics": [metric.to_json() for metric in evaluation.predictive],
+        "candidates": [_files(result, evaluation) for result, _ in candidates],
+        "seconds": 0.8 * seconds,
+    }
     report = run_job(
-        executor,
-        Job(
-            id="select",
-            function=SELECT,
-            payload={
-                "prepared": str(evaluation.prepared),
-                "metric": evaluation.objectives[0].to_json(),
-                "candidates": [_files(result, evaluation) for result, _ in candidates],
-                "seconds": 0.8 * seconds,
-            },
-            wall_seconds=seconds,
-        ),
+        executor, Job(id="select", function=SELECT, payload=payload, wall_seconds=seconds)
     )
     if report.outcome is not JobOutcome.OK or report.value is None:
         _log.warning("no ensemble: %s", report.reason or report.outcome)
@@ -198,11 +252,10 @@ def select_ensemble(
     by_number = {result.number: (result, models) for result, models in candidates}
     parts = [(by_number[n][0], w, by_number[n][1]) for n, w in chosen["weights"]]
     try:
-        delivery.write(parts, {evaluation.objectives[0].name: chosen["value"]})
+        return chosen if delivery.replace(parts, chosen["values"], executor) else None
     except StorageError as exc:
         _log.warning("the best trial is delivered, not the ensemble: %s", exc)
         return None
-    return chosen
 
 
 def _files(result: TrialResult, evaluation: Evaluation) -> dict[str, Any]:
@@ -211,10 +264,9 @@ def _files(result: TrialResult, evaluation: Evaluation) -> dict[str, Any]:
     return {"number": result.number, "predictions": files}
 
 
-def score_test(
-    delivery: Delivery, evaluation: Evaluation, registry: Registry, executor: Executor
-) -> dict[str, float]:
+def score_test(delivery: Delivery, registry: Registry, executor: Executor) -> dict[str, float]:
     """Gives the scores of the delivered folder on the untouched test part, by metric."""
+    evaluation = delivery.evaluation
     payload = {
         "folder": str(delivery.folder),
         "prepared": str(evaluation.prepared),

@@ -1,0 +1,102 @@
+"""``autometa optimize``: search, or go on searching."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Mapping
+from types import FrameType
+from typing import Any
+
+import click
+
+from autometa.cli import output
+from autometa.cli.options import Command, Settings
+
+_log = logging.getLogger(__name__)
+
+
+@click.command(
+    "optimize",
+    cls=Command,
+    epilog="Ctrl-C ends the search and keeps its model; the same command goes on.",
+)
+@click.argument("task_file", metavar="TASK.yaml")
+@click.option("--fresh", is_flag=True, help="Forget an earlier search of this name.")
+@click.option("--rebuild-tracking", is_flag=True, help="Derive the runs in MLflow again.")
+@click.pass_obj
+def optimize(settings: Settings, task_file: str, *, fresh: bool, rebuild_tracking: bool) -> None:
+    """Search for the best model of a task, or go on where an earlier command stopped."""
+    started = time.monotonic() - time.process_time()
+    from autometa.task import load_task
+
+    task = load_task(task_file)
+    stop = Signals()
+    from autometa import defaults
+    from autometa.cli.progress import make_progress
+
+    with make_progress(settings, task) as progress:
+        result = defaults.optimize(
+            task,
+            plugins=settings.plugins,
+            fresh=fresh,
+            rebuild_tracking=rebuild_tracking,
+            progress=progress,
+            stop=stop,
+            started=started,
+        )
+    report = defaults.as_json(result)
+    output.print_result(settings, report, to_text(report, task_file))
+    if stop.signal is not None:
+        raise click.exceptions.Exit(128 + stop.signal)
+
+
+class Signals:
+    """Turns the first SIGINT or SIGTERM into a wish to stop, and the second into the end."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._take)
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None:
+            # At once: the study is on disk, and the workers die with their parent.
+            os._exit(128 + number)
+        self.signal = number
+        _log.warning("stopping; the study can be resumed. Once more ends it at once.")
+
+
+def to_text(report: Mapping[str, Any], task_file: str) -> str:
+    """Gives what people read at the end."""
+    totals = report["trials"]
+    told = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in totals.items())
+    lines = [f"{report['task']}: {report['status']} after {report['seconds']:.1f} s ({told})"]
+    if best := report["best"]:
+        values = ", ".join(f"{name} {value:.5g}" for name, value in best["values"].items())
+        lines.append(f"best     trial {best['number']}, {best['params']['learner']}: {values}")
+    if baseline := report.get("baseline"):
+        lines.append(f"baseline {_numbers(baseline)} (constant prediction)")
+    if ensemble := report.get("ensemble"):
+        members = " + ".join(f"{weight:.2f} x #{n}" for n, weight in ensemble["weights"])
+        lines.append(f"ensemble {_numbers(ensemble['values'])}: {members}")
+    if report.get("front"):
+        numbers = ", ".join(f"#{point['number']}" for point in report["front"])
+        lines.append(f"front    {numbers}")
+    if test := report.get("test"):
+        lines.append(f"test     {_numbers(test)} (untouched part, scored once)")
+    if report["model"]:
+        lines.append(f"model    {report['model']}")
+    if url := (report.get("mlflow") or {}).get("url"):
+        lines.append(f"mlflow   {url}")
+        if str(report["mlflow"].get("tracking_uri", "")).startswith(("sqlite", "file", "/")):
+            lines.append(f"         to open it: autometa ui {task_file}")
+    if report["model"]:
+        lines.append(f"predict  autometa predict {report['model']} DATA --output predictions.csv")
+    return "\n".join(lines)
+
+
+def _numbers(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.5g}" for name, value in values.items() if value is not None)

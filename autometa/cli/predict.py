@@ -1,0 +1,91 @@
+"""``autometa predict``: rows in, predictions out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from autometa.cli import output
+from autometa.cli.options import Command, Settings
+from autometa.errors import DataError, TaskError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from autometa.modelfolder import Predictor
+
+WRITERS = (".csv", ".parquet")
+
+
+@click.command("predict", cls=Command)
+@click.argument("model", metavar="MODEL")
+@click.argument("data", metavar="DATA")
+@click.option("--output", "target", required=True, metavar="FILE", help="A .csv or .parquet file.")
+@click.option("--proba", is_flag=True, help="One column per class with its probability.")
+@click.option("--adapter", help="Name of the data adapter; by default the file's ending decides.")
+@click.pass_obj
+def predict(
+    settings: Settings, model: str, data: str, *, target: str, proba: bool, adapter: str | None
+) -> None:
+    """Predict the rows of DATA with the model folder MODEL."""
+    place = Path(target)
+    if place.suffix.lower() not in WRITERS:
+        raise TaskError(
+            f"--output must end in .csv or .parquet, got {place.name!r}.", hint="Rename it."
+        )
+    from autometa.modelfolder import load_model
+    from autometa.plugins import load_plugins
+    from autometa.resolve import resolve
+
+    registry = load_plugins(settings.plugins)
+    predictor = load_model(model, packages=registry.packages)
+    source = data if ":" in data and not Path(data).exists() else str(Path(data).absolute())
+    entry = registry.resolve_adapter(source, adapter)
+    dataset = resolve(entry.spec.factory)().load(source, {})
+    frame = table(predictor, dataset.raw, proba=proba)
+    write(frame, place)
+    result = {
+        "model": str(Path(model).absolute()),
+        "rows": len(frame),
+        "output": str(place.absolute()),
+    }
+    output.print_result(settings, result, f"{len(frame)} predictions in {place}")
+
+
+def table(predictor: Predictor, raw: pd.DataFrame, *, proba: bool) -> pd.DataFrame:
+    """Gives the predictions as they are written.
+
+    Args:
+        predictor: A loaded model.
+        raw: (n, d) rows as an adapter reads them.
+        proba: Whether to give (n, n_classes) probabilities instead of the column ``prediction``.
+    """
+    import pandas as pd
+
+    if not proba:
+        return pd.DataFrame({"prediction": predictor.predict(raw)})
+    values: Any = predictor.predict_proba(raw)
+    return pd.DataFrame(values, columns=list(predictor.classes))
+
+
+def write(frame: pd.DataFrame, place: Path) -> None:
+    """Writes a table; a file that cannot be written leaves nothing half done.
+
+    Raises:
+        DataError: If it cannot be written.
+    """
+    temporary = place.with_name(f".{place.name}.tmp")
+    try:
+        if place.suffix.lower() == ".csv":
+            frame.to_csv(temporary, index=False)
+        else:
+            frame.to_parquet(temporary, index=False)
+        temporary.replace(place)
+    except OSError as exc:
+        raise DataError(
+            f"cannot write {place}: {exc.strerror or exc}.", hint="Choose another --output."
+        ) from exc
+    finally:
+        temporary.unlink(missing_ok=True)

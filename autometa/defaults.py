@@ -1,0 +1,187 @@
+"""Where the parts are put together: the only composition root and reader of the environment."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autometa.errors import StorageError
+from autometa.execution import WorkerPool
+from autometa.orchestrator import Result
+from autometa.orchestrator import optimize as run
+from autometa.orchestrator.loop import Progress, Stop
+from autometa.orchestrator.status import read_status
+from autometa.plugins import load_plugins
+from autometa.task import Limits, Task, load_task
+from autometa.tracking.tracker import NullTracker, StudyTracker, Tracker
+
+from autometa.tracking.uris import default_uris
+from autometa.workspace import Workspace
+
+if TYPE_CHECKING:
+    from autometa.search.study import ToldTrial
+    from autometa.trial import TrialResult
+
+PRELOAD = (
+    "autometa.prepare",
+    "autometa.evaluate",
+    "sklearn.linear_model",
+    "sklearn.ensemble",
+)
+"""Imported once and shared by all workers; whatever else a learner needs, its worker imports."""
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def note(self, text: str) -> None:
+        """Drops a line."""
+
+    def trial(self, told: ToldTrial, best: TrialResult | None, n_told: int) -> None:
+        """Drops a trial."""
+
+    def tick(self, remaining: float, running: Sequence[str]) -> None:
+        """Drops a moment."""
+
+
+class NeverStop:
+    """Nobody asks the search to end."""
+
+    signal: int | None = None
+
+
+def optimize(
+    task: Task | str | os.PathLike[str],
+    *,
+    plugins: Iterable[str | Path] = (),
+    fresh: bool = False,
+    rebuild_tracking: bool = False,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+    started: float | None = None,
+) -> Result:
+    """Searches for a task and delivers a model; goes on where an earlier call stopped.
+
+    Args:
+        task: From `load_task`, or the path of a task file.
+        plugins: One-file plugins beside the installed ones.
+        fresh: Whether to forget an earlier study of this name.
+        rebuild_tracking: Whether to derive the tracked runs from the study again.
+        progress: Shows what happens; None = nothing.
+        stop: Says when to end early; None = never.
+        started: Moment of `time.monotonic` from which the budget counts; None = now.
+
+    Returns:
+        `Result.model` (folder), `Result.best`, `Result.trials`.
+
+    Raises:
+        AutometaError: For every expected failure; see `autometa.errors`.
+
+    Example:
+        >>> result = optimize("task.yaml")  # doctest: +SKIP
+        >>> result.best.values  # doctest: +SKIP
+        (0.086,)
+    """
+    started = time.monotonic() if started is None else started
+    task = task if isinstance(task, Task) else load_task(os.fspath(task))
+    registry = load_plugins(plugins)
+    workspace = Workspace.of(task.folder)
+    workspace.create(workspace.folder)
+    executor = make_executor(task.limits)
+    try:
+        return run(
+            task,
+            registry=registry,
+            workspace=workspace,
+            executor=executor,
+            make_tracker=lambda folder: make_tracker(task, workspace, folder),
+            progress=progress or Quiet(),
+            stop=stop or NeverStop(),
+            started=started,
+            fresh=fresh,
+            rebuild_tracking=rebuild_tracking,
+        )
+    finally:
+        executor.close()
+
+
+def make_executor(limits: Limits) -> WorkerPool:
+    """Gives the pool of workers that a task's limits ask for.
+
+    Raises:
+        StorageError: If no process can be started.
+    """
+    try:
+        return WorkerPool(
+            limits.workers,
+            limits.trial_memory_mib,
+            n_threads=limits.threads_per_trial,
+            preload=PRELOAD,
+        )
+    except OSError as exc:
+        raise StorageError(
+            f"cannot start worker processes: {exc.strerror}.",
+            hint="Raise the limits of processes and open files (ulimit), or lower limits.workers.",
+        ) from exc
+
+
+def make_tracker(task: Task, workspace: Workspace, study_folder: Path) -> StudyTracker:
+    """Gives the tracker that a task asks for."""
+    if task.tracking == "none":
+        return NullTracker()
+    uri, artifacts = default_uris(workspace.root)
+    if task.tracking != "auto":
+        uri, artifacts = tracking_uri(task, workspace), ""
+    return Tracker(study_folder, uri, experiment=task.name, artifacts=artifacts)
+
+
+def tracking_uri(task: Task, workspace: Workspace) -> str:
+    """Gives where the runs of a task are tracked; relative paths are relative to the task file."""
+    if task.tracking in ("auto", "none"):
+        return default_uris(workspace.root)[0]
+    return task.tracking if "://" in task.tracking else task.locate(task.tracking)
+
+
+def status(task: Task) -> dict[str, Any]:
+    """Gives how the search of a task stands; it may be running in another process.
+
+    Returns:
+        ``task``, ``status`` (``none``, ``running``, ``interrupted``, ``finished``), ``trials``,
+        ``best``, ``model``, ``prior``, and ``history`` (`TrialResult.to_json` of all).
+
+    Raises:
+        StorageError: If the study cannot be read.
+    """
+    workspace = Workspace.of(task.folder)
+    return read_status(task, workspace.study(task.name))
+
+
+def open_ui(task: Task, port: int) -> "UiServer":
+    """Gives the page of a task's runs; it is served while the context lasts.
+
+    Raises:
+        StorageError: If nothing was tracked, or no server can be started.
+    """
+    workspace = Workspace.of(task.folder)
+    tracker = make_tracker(task, workspace, workspace.study(task.name))
+    return UiServer(tracker.status(), port=port)
+
+
+def knowledge_home() -> Path:
+    """Gives the user's own folder of records: under ``AUTOMETA_HOME``, else the user's data folder.
+
+    Without a home folder it lies in the temporary folder's place of the workspace user: callers
+    that cannot write there go on without.
+    """
+    if home := os.environ.get("AUTOMETA_HOME"):
+        return Path(home).expanduser() / "knowledge"
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(os.path.expanduser(data)) / "autometa" / "knowledge"  # noqa: PTH111
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """Gives what ``autometa optimize --json`` prints."""
+    return dict(result.report)

@@ -1,0 +1,129 @@
+"""What must hold for a study to go on, and what a finished one says."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from autometa.errors import DataError, PluginError, TaskError
+from autometa.measure import Metric
+from autometa.meta.spaces import space_from_json, space_to_json
+from autometa.orchestrator.data import PreparedData
+from autometa.orchestrator.setting import Setting
+from autometa.registry import Registry
+from autometa.search.space import LEARNER
+from autometa.task import Task
+from autometa.taskdiff import Effect, diff
+
+if TYPE_CHECKING:
+    from autometa.search.study import SearchStudy
+
+_log = logging.getLogger(__name__)
+
+FINISHED = "autometa_finished"
+
+
+def header(task: Task, setting: Setting, prepared: PreparedData, uid: str) -> dict[str, Any]:
+    """Gives what a new study keeps about itself; `frozen_setting` reads it."""
+    return {
+        "version": 1,
+        "uid": uid,
+        "task": task.to_json(),
+        "data_digest": prepared.digest,
+        "problem": prepared.problem,
+        "objectives": [metric.to_json() for metric in setting.objectives],
+        "bounded": [metric.to_json() for metric in setting.bounded],
+        "space": space_to_json(setting.space),
+        "initial": [dict(params) for params in setting.initial],
+    }
+
+
+def check_task(task: Task, kept: Mapping[str, Any], path: str) -> None:
+    """Refuses to go on when the task now asks another question.
+
+    Raises:
+        TaskError: If a change affects the search; shows every such change.
+    """
+    changes = diff(Task.from_json(kept["task"], path=task.path), task)
+    decisive = [change for change in changes if change.effect is Effect.SEARCH]
+    if decisive:
+        shown = "; ".join(str(change) for change in decisive)
+        raise TaskError(
+            f"the study has begun with other settings: {shown}.",
+            file=path,
+            key=decisive[0].key,
+            hint="Undo the change, give the task another name, or start anew with --fresh.",
+        )
+    for change in changes:
+        _log.info("changed since the last run: %s", change)
+
+
+def check_data(prepared: PreparedData, kept: Mapping[str, Any], source: str) -> None:
+    """Refuses to go on with other data.
+
+    Raises:
+        DataError: If the content differs from what the study began with.
+    """
+    if prepared.digest != kept["data_digest"]:
+        raise DataError(
+            f"{source} has changed since the study began"
+            f" (digest {kept['data_digest'][:12]}, now {prepared.digest[:12]}).",
+            hint="Restore the file, or start anew with --fresh.",
+        )
+
+
+def frozen_setting(
+    task: Task, kept: Mapping[str, Any], registry: Registry, now: Setting
+) -> Setting:
+    """Gives the setting that a study began with.
+
+    Args:
+        task: As it is now.
+        kept: The study's header.
+        registry: What is installed now.
+        now: What a new study would get.
+
+    Raises:
+        PluginError: If a part of the space is not installed any more.
+    """
+    space = space_from_json(kept["space"])
+    learners = space.params[LEARNER].choices  # type: ignore[attr-defined]
+    for name in learners:
+        if name not in registry.learners:
+            raise PluginError(
+                f"the study searches learner {name!r}, which is not installed any more.",
+                hint="Install its plugin again, or start anew with --fresh.",
+            )
+    added = set(now.space.params[LEARNER].choices) - set(learners)  # type: ignore[attr-defined]
+    if added:
+        _log.warning(
+            "%s came after the study began and is not searched; --fresh would", sorted(added)
+        )
+    return Setting(
+        objectives=tuple(Metric.from_json(metric) for metric in kept["objectives"]),
+        bounds=dict(task.constraints),
+        bounded=tuple(Metric.from_json(metric) for metric in kept["bounded"]),
+        space=space,
+        initial=tuple(kept["initial"]),
+    )
+
+
+def finished_report(study: SearchStudy, task: Task) -> dict[str, Any] | None:
+    """Gives what the last run printed when this budget would add nothing to it, else None."""
+    kept = study.attr(FINISHED)
+    if not kept:
+        return None
+    trials, seconds = task.budget.trials, task.budget.seconds
+    used_trials = trials is not None and kept["trials"] >= trials
+    used_seconds = seconds is not None and kept["seconds"] >= seconds
+    return dict(kept["report"]) if used_trials or used_seconds else None
+
+
+def mark_finished(study: SearchStudy, task: Task, report: Mapping[str, Any]) -> None:
+    """Keeps the final report with the study; a higher budget goes on from here."""
+    n_trials = sum(report["trials"].values())
+    seconds = float(report["seconds"])
+    if task.budget.seconds is not None and not report["stopped_by_trials"]:
+        seconds = max(seconds, task.budget.seconds)
+    study.set_attr(FINISHED, {"trials": n_trials, "seconds": seconds, "report": dict(report)})

@@ -1,0 +1,243 @@
+"""What a search is about: metrics, space, first configurations, and the constant to beat."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autometa.errors import PluginError, TaskError
+from autometa.execution import Executor, Job, JobOutcome
+from autometa.learner import Space
+from autometa.measure import DEFAULT_METRIC, Metric, find_metric
+from autometa.orchestrator.data import PreparedData
+from autometa.orchestrator.delivery import run_job
+from autometa.orchestrator.runner import RUN_FOLD, Evaluation
+from autometa.plugins import space_of
+from autometa.registry import Entry, Registry
+from autometa.search.space import defaults, join
+from autometa.task import Task
+from autometa.trial import ParamValue
+
+if TYPE_CHECKING:
+    from autometa.compressor import CompressorSpec
+    from autometa.learner import LearnerSpec
+
+_log = logging.getLogger(__name__)
+
+BASELINE = "baseline"
+"""Capability of learners that are a reference and not part of the default space."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is searched and for what; frozen in the study.
+
+    Args:
+        objectives: The first leads.
+        bounds: Upper bound by metric name.
+        bounded: The metrics of `bounds` that are no objectives.
+        space: Joint space of all parts.
+        initial: Default configurations, cheapest learner first.
+        notes: One line on each part that was left out.
+    """
+
+    objectives: tuple[Metric, ...]
+    bounds: Mapping[str, float]
+    bounded: tuple[Metric, ...]
+    space: Space
+    initial: tuple[Mapping[str, ParamValue], ...]
+    notes: tuple[str, ...] = field(default=())
+
+
+def setting_of(task: Task, prepared: PreparedData, registry: Registry) -> Setting:
+    """Gives the setting of a new study.
+
+    Raises:
+        TaskError: If a metric does not exist or does not fit the problem.
+        PluginError: If a named plugin is missing, broken or does not fit, or none is left.
+    """
+    objectives, bounded = metrics_of(task, prepared)
+    notes: list[str] = []
+    learners = _learners(task, prepared.problem, registry, notes)
+    stages: dict[str, dict[str, Space]] = {}
+    for entry, space in _compressors(task, registry, notes):
+        stages.setdefault(entry.spec.stage, {})[entry.spec.name] = space
+    spaces = {entry.spec.name: space for entry, space in learners}
+    space = join(spaces, stages)
+    return Setting(
+        objectives=objectives,
+        bounds=dict(task.constraints),
+        bounded=bounded,
+        space=space,
+        initial=tuple(defaults(space, name, own) for name, own in spaces.items()),
+        notes=tuple(notes),
+    )
+
+
+def metrics_of(task: Task, prepared: PreparedData) -> tuple[tuple[Metric, ...], tuple[Metric, ...]]:
+    """Gives the objectives, and the metrics that are only bounded.
+
+    Raises:
+        TaskError: If one does not exist or does not fit the problem.
+    """
+    problem, positive = prepared.problem, int(prepared.info.get("positive") or 0)
+    if task.objectives is None:
+        wanted = [(DEFAULT_METRIC.get(problem, ""), None)]
+    else:
+        wanted = [
+            (_local(objective.metric, task), objective.direction) for objective in task.objectives
+        ]
+    objectives = tuple(
+        _at(find_metric(name, direction=direction, problem=problem), positive)
+        for name, direction in wanted
+    )
+    if len({metric.name for metric in objectives}) < len(objectives):
+        raise TaskError("an objective is named twice.", key="objectives", hint="Name it once.")
+    known = {metric.name for metric in objectives}
+    bounded = []
+    for name in task.constraints:
+        metric = _at(find_metric(name, problem=problem), positive)
+        if metric.direction != "minimize":
+            raise TaskError(
+                f"constraints are upper bounds, and {name} is better when it is higher.",
+                key=f"constraints.{name}",
+                hint="Bound its counterpart (error instead of accuracy), or make it an objective.",
+            )
+        if name not in known:
+            bounded.append(metric)
+    return objectives, tuple(bounded)
+
+
+def _local(metric: str, task: Task) -> str:
+    """A module that lies beside the task file is taken from there."""
+    module, colon, function = metric.partition(":")
+    place = task.folder / f"{module}.py"
+    return f"{place.resolve()}:{function}" if colon and place.is_file() else metric
+
+
+def _at(metric: Metric, positive: int) -> Metric:
+    return Metric(metric.name, metric.direction, metric.problems, metric.function, positive)
+
+
+def _learners(
+    task: Task, problem: str, registry: Registry, notes: list[str]
+) -> list[tuple[Entry[LearnerSpec], Space]]:
+    """Gives the learners that are searched, cheapest first, with their spaces."""
+    if task.search.learners is not None:
+        entries = [registry.learner(name) for name in task.search.learners]
+        for entry in entries:
+            if problem not in entry.spec.problems:
+                fitting = ", ".join(sorted(_names(registry, problem)))
+                raise PluginError(
+                    f"learner {entry.spec.name!r} is not for {problem}.",
+                    hint=f"These are: {fitting}.",
+                )
+        found = [(entry, space_of(entry)) for entry in entries]
+    else:
+        entries = [registry.learner(name) for name in _names(registry, problem)]
+        found = list(_with_spaces(entries, notes))
+    if not found:
+        raise PluginError(
+            f"no installed learner is for {problem}.", hint="See: autometa plugins list"
+        )
+    return sorted(found, key=lambda pair: (pair[0].spec.cost, pair[0].spec.name))
+
+
+def _names(registry: Registry, problem: str) -> list[str]:
+    return [
+        name
+        for name, entry in registry.learners.items()
+        if problem in entry.spec.problems
+        and "tabular" in entry.spec.modalities
+        and BASELINE not in entry.spec.capabilities
+    ]
+
+
+def _compressors(
+    task: Task, registry: Registry, notes: list[str]
+) -> list[tuple[Entry[CompressorSpec], Space]]:
+    if task.search.compressors is not None:
+        named = [registry.compressor(name) for name in task.search.compressors]
+        return [(entry, space_of(entry)) for entry in named]
+    return list(_with_spaces(list(registry.compressors.values()), notes))
+
+
+def _with_spaces(entries: Iterable[Any], notes: list[str]) -> Iterable[tuple[Any, Space]]:
+    """Leaves out, with a note, what cannot even say what it searches."""
+    for entry in entries:
+        try:
+            yield entry, space_of(entry)
+        except PluginError as exc:
+            notes.append(f"{entry.spec.name} is left out: {exc}")
+            _log.warning("%s is left out: %s", entry.spec.name, exc)
+
+
+def evaluation_of(
+    task: Task, setting: Setting, prepared: PreparedData, folder: Path, header: Mapping[str, Any]
+) -> Evaluation:
+    """Gives what is the same for every trial.
+
+    Args:
+        task: The task.
+        setting: Of the study.
+        prepared: The data.
+        folder: Of the study.
+        header: Of its model folders.
+    """
+    return Evaluation(
+        prepared=prepared.folder,
+        n_folds=int(prepared.info["n_folds"]),
+        metrics=(*setting.objectives, *setting.bounded),
+        n_objectives=len(setting.objectives),
+        bounds=setting.bounds,
+        seconds=task.limits.trial_seconds,
+        n_threads=task.limits.threads_per_trial,
+        folder=folder / "trials",
+        header=header,
+    )
+
+
+def baseline(
+    evaluation: Evaluation, problem: str, registry: Registry, executor: Executor, seed: int
+) -> dict[str, float]:
+    """Gives what a constant prediction scores, by metric: mean over folds, user's units.
+
+    The reference is whichever learner declares the capability ``baseline``; {} without one.
+    """
+    names = [
+        name
+        for name, entry in registry.learners.items()
+        if BASELINE in entry.spec.capabilities and problem in entry.spec.problems
+    ]
+    if not names:
+        return {}
+    folder = evaluation.folder.with_name("baseline")
+    folder.mkdir(parents=True, exist_ok=True)
+    scores: list[list[float]] = []
+    for fold in range(evaluation.n_folds):
+        payload = {
+            "prepared": str(evaluation.prepared),
+            "fold": fold,
+            "fidelity": 1.0,
+            "learner": registry.learner(names[0]).spec.factory,
+            "config": {},
+            "chain": [],
+            "metrics": [metric.to_json() for metric in evaluation.predictive],
+            "seed": seed,
+            "n_threads": evaluation.n_threads,
+            "folder": str(folder),
+            "keep_below": float("-inf"),
+        }
+        job = Job(id=f"baseline-{fold}", function=RUN_FOLD, payload=payload, wall_seconds=30.0)
+        report = run_job(executor, job)
+        if report.outcome is not JobOutcome.OK or not (report.value or {}).get("scores"):
+            _log.warning("no baseline: %s", report.reason or report.value)
+            return {}
+        scores.append(list((report.value or {})["scores"]))
+    return {
+        metric.name: sum(column) / len(column)
+        for metric, column in zip(evaluation.predictive, zip(*scores, strict=True), strict=True)
+    }

@@ -1,0 +1,176 @@
+"""What the tracker is told about a study, in its own words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from autometa.orchestrator.data import PreparedData
+from autometa.orchestrator.delivery import Delivery
+from autometa.orchestrator.setting import Setting
+from autometa.search.space import LEARNER
+from autometa.task import Task
+from autometa.tracking.events import DatasetInfo, ModelInfo, StudyInfo, Told
+from autometa.trial import TrialResult
+
+if TYPE_CHECKING:
+    from autometa.search.study import SearchStudy, ToldTrial
+    from autometa.tracking.tracker import StudyTracker
+
+_log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 1.4
+"""How long after its budget a command may wait for the tracker."""
+
+PATIENCE_SECONDS = 20.0
+"""How long a command without a time budget waits for the tracker."""
+
+
+class Shown:
+    """Passes on what happens in a study to its tracker.
+
+    Args:
+        tracker: Of the study's folder.
+        task: The task.
+        study: The study.
+        setting: What it searches.
+        prepared: Its data.
+    """
+
+    def __init__(
+        self,
+        tracker: StudyTracker,
+        task: Task,
+        study: SearchStudy,
+        setting: Setting,
+        prepared: PreparedData,
+    ) -> None:
+        self._tracker = tracker
+        self._task = task
+        self._study = study
+        self._setting = setting
+        self._info = prepared.info
+
+    @property
+    def _objectives(self) -> list[str]:
+        return [metric.name for metric in self._setting.objectives]
+
+    def start(self) -> None:
+        """Opens the parent run, and tells trials that the tracker has not heard of."""
+        task, info = self._task, self._info
+        self._tracker.start(
+            StudyInfo(
+                study=task.name,
+                run_name=task.name,
+                params={
+                    "problem": info["problem"],
+                    "objectives": ", ".join(self._objectives),
+                    "seed": task.seed,
+                    "learners": ", ".join(self._setting.space.params[LEARNER].choices),  # type: ignore[attr-defined]
+                    "n_folds": info["n_folds"],
+                    "n_train": info["n_train"],
+                    "n_test": info["n_test"],
+                    "n_features": info["n_features"],
+                },
+                tags={"autometa.kind": "study", "autometa.workers": task.limits.workers},
+                dataset=DatasetInfo(
+                    name=task.name,
+                    digest=str(info["digest"])[:36],
+                    source=task.data.source[0],
+                    n_rows=int(info["n_rows"]),
+                    n_features=int(info["n_features"]),
+                    target=task.data.target,
+                ),
+            )
+        )
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """A kill between telling the study and the tracker leaves the tracker behind.
+
+        What it has heard of it leaves out by itself.
+        """
+        best: float | None = None
+        direction = self._setting.objectives[0].direction
+        for told in self._study.told:
+            values = told.result.values
+            if values and told.result.outcome == "complete":
+                pick = min if direction == "minimize" else max
+                best = values[0] if best is None else pick(best, values[0])
+            self._tell(told, best)
+
+    def trial(self, told: ToldTrial, best: TrialResult | None) -> None:
+        """Shows a told trial."""
+        self._tell(told, best.values[0] if best is not None and best.values else None)
+        self._tracker.ensure_running()
+
+    def _tell(self, told: ToldTrial, best: float | None) -> None:
+        self._tracker.trial(
+            told.result,
+            Told(
+                objectives=self._objectives,
+                started_ms=told.started_ms,
+                ended_ms=told.ended_ms,
+                best_so_far=best,
+                tags=_explained(told.explanation),
+            ),
+        )
+
+    def rebuild(self) -> None:
+        """Forgets all tracked runs of the study; `start` then derives them anew."""
+        self._tracker.reset()
+
+    def end(self, report: Mapping[str, Any], delivery: Delivery | None) -> None:
+        """Shows the end of the command: model, final scores and status."""
+        if delivery is not None:
+            self._tracker.model(self._model(delivery))
+        best = report["best"] or {"values": {}, "number": ""}
+        metrics: dict[str, float | None] = {
+            **{f"best_{name}": value for name, value in best["values"].items()},
+            **{f"test_{name}": value for name, value in report.get("test", {}).items()},
+            **{f"baseline_{name}": value for name, value in report.get("baseline", {}).items()},
+            **{f"n_{name}": float(value) for name, value in report["trials"].items()},
+        }
+        tags = {
+            "autometa.status": report["status"],
+            "autometa.best_trial": best["number"],
+            "autometa.best_learner": (best.get("params") or {}).get("learner", ""),
+            "autometa.model": report["model"] or "",
+        }
+        status = "KILLED" if report["status"] == "interrupted" else "FINISHED"
+        self._tracker.finish(status if report["best"] else "FAILED", metrics, tags)
+
+    def _model(self, delivery: Delivery) -> ModelInfo:
+        schema = self._info["schema"]
+        columns = schema["columns"] if isinstance(schema, Mapping) else schema
+        return ModelInfo(
+            path=delivery.folder,
+            inputs={column["name"]: column["kind"] for column in columns},
+            requirements=delivery.requirements(),
+            metadata={"task": self._task.name, "problem": str(self._info["problem"])},
+        )
+
+    def wait(self, report: Mapping[str, Any], seconds: float | None) -> dict[str, Any]:
+        """Waits a little for the tracker; gives ``tracking_uri`` and the ids and link it has.
+
+        What the tracker has not replayed by then it replays after this process ended.
+        """
+        patience = PATIENCE_SECONDS
+        if seconds is not None:
+            left = max(0.0, seconds - float(report["seconds"]))
+            patience = min(patience, left + GRACE_SECONDS)
+        status = self._tracker.drain(patience)
+        self._tracker.close()
+        if status.pending and status.last_error:
+            _log.warning("MLflow is behind by %d events: %s", status.pending, status.last_error)
+        return status.to_json()
+
+
+def _explained(explanation: Mapping[str, Any]) -> dict[str, object]:
+    """Gives tags that say why a configuration was proposed."""
+    return {
+        f"autometa.prior.{key}": value
+        for key, value in explanation.items()
+        if isinstance(value, (str, int, float))
+    }

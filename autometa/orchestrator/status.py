@@ -1,0 +1,58 @@
+"""How a search stands, read from outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from autometa.measure import Metric
+from autometa.modelfolder import MANIFEST
+from autometa.orchestrator.delivery import best_of
+from autometa.orchestrator.flow import MODEL
+from autometa.orchestrator.result import best_json
+from autometa.orchestrator.resume import FINISHED
+from autometa.search.lease import is_locked
+from autometa.task import Task
+from autometa.trial import counts
+
+
+def read_status(task: Task, folder: Path) -> dict[str, Any]:
+    """Gives the state of a task's study; it may be running in another process.
+
+    Args:
+        task: The task.
+        folder: Of its study.
+
+    Raises:
+        StorageError: If the study is there and cannot be read.
+    """
+    from autometa.search.storage import open_to_read
+    from autometa.search.study import HEADER, read_study
+
+    storage = open_to_read(task.storage, folder)
+    found = read_study(storage, task.name) if storage is not None else None
+    attrs, results = found or ({}, [])
+    header = attrs.get(HEADER, {})
+    objectives = tuple(Metric.from_json(metric) for metric in header.get("objectives", ()))
+    best = best_of(results, objectives, task.constraints) if objectives else None
+    model = folder / MODEL
+    finished = attrs.get(FINISHED)
+    return {
+        "task": task.name,
+        "status": _status(folder, known=found is not None, finished=finished is not None),
+        "problem": header.get("problem"),
+        "trials": counts(results),
+        "best": best_json(best, objectives),
+        "model": str(model) if (model / MANIFEST).is_file() else None,
+        "prior": (finished or {}).get("report", {}).get("prior")
+        or {"sources": [], "digest": None, "used": False},
+        "history": [result.to_json() for result in results],
+    }
+
+
+def _status(folder: Path, *, known: bool, finished: bool) -> str:
+    if is_locked(folder):
+        return "running"
+    if not known:
+        return "none"
+    return "finished" if finished else "interrupted"

@@ -1,0 +1,37 @@
+"""Which sampler proposes: the prior's, or the target-only expert when there is no prior."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import optuna
+from optuna.samplers import BaseSampler, TPESampler
+
+if TYPE_CHECKING:
+    from autometa.meta.prior import Prior
+
+
+def target_sampler(seed: int) -> BaseSampler:
+    """Gives the expert that learns from this task alone.
+
+    Multivariate in groups: without `group`, Optuna's TPE models only the parameters that all
+    trials have in common, which in a conditional space is the learner alone.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return TPESampler(multivariate=True, group=True, seed=seed)
+
+
+def sampler_factory(prior: Prior | None) -> Callable[[int], BaseSampler]:
+    """Gives what makes a sampler from a seed, anew for every proposal.
+
+    Args:
+        prior: Frozen for the study; None, or one that knows nothing, leaves the target expert.
+    """
+    if prior is None or not prior.n_sources:
+        return target_sampler
+    from autometa.meta.sampler import PriorSampler
+
+    return lambda seed: PriorSampler(prior, seed=seed)
