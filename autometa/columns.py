@@ -53,6 +53,11 @@ class Column:
     format: str = ""
     reason: str = ""
 
+    @property
+    def decimal(self) -> str | None:
+        """The decimal mark of numbers in texts, where it had to be found out; else None."""
+        return self.format if self.format in (".", ",") else None
+
     def to_json(self) -> dict[str, Any]:
         """Gives a JSON object; empty entries are left out."""
         return {key: value for key, value in asdict(self).items() if value}

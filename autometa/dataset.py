@@ -68,6 +68,17 @@ class Dataset:
         found, frame, changes = read_table(raw, schema=schema, decimal=decimal)
         return cls(frame, found, raw, (*notes, *changes))
 
+    def raw_column(self, name: str) -> pd.Series[Any]:
+        """Gives (n,) the values of a column as they were read.
+
+        Raises:
+            KeyError: If there is no such column.
+        """
+        names = [str(other) for other in self.raw.columns]
+        if name not in names:
+            raise KeyError(name)
+        return self.raw.iloc[:, names.index(name)]
+
     def digest(self) -> str:
         """Gives the SHA-256 (hex) of names and values as read; equal in every process."""
         total = hashlib.sha256(json.dumps([len(self.raw), self.raw.shape[1]]).encode())

@@ -126,14 +126,14 @@ def _infer_texts(
     if (pair := boolean_words(known.texts)) is not None:
         return _boolean_texts(known, name, pair)
     if is_declared:
-        return _categorical(levels, name)
+        return _categorical(levels, name, "")
     if (form := number_format(known.texts, decimal)) is not None:
         return _numeric(name, known.spread(parse_numbers(known.texts, form), np.nan), form)
     if (form := date_format(known.texts)) is not None:
         return _date_texts(known, name, form)
     if mean_words(levels) >= TEXT_WORDS:
         return ReadColumn(Column(name=name, kind="text"), text_values(levels))
-    return _categorical(levels, name)
+    return _categorical(levels, name, _mostly_numbers(levels))
 
 
 def _boolean_texts(levels: Levels, name: str, pair: tuple[str, str]) -> ReadColumn:
@@ -152,8 +152,7 @@ def _date_texts(levels: Levels, name: str, form: str) -> ReadColumn:
     return _checked(name, "date", dates, form=form, changes=((message, 0),))
 
 
-def _categorical(levels: Levels, name: str) -> ReadColumn:
-    warning = _mostly_numbers(levels)
+def _categorical(levels: Levels, name: str, warning: str) -> ReadColumn:
     n_known = int(levels.counts.sum())
     if len(levels.texts) == n_known >= _FEWEST_IDS and not warning:
         return _dropped(name, "id")
@@ -171,7 +170,8 @@ def _mostly_numbers(levels: Levels) -> str:
     share = 1 - levels.counts[bad].sum() / max(1, levels.counts.sum())
     if share < _MOSTLY or len(levels.texts) < 3:
         return ""
-    return f"nearly all values are numbers, but not {levels.texts[bad[0]].as_py()!r}: categories"
+    wrong = levels.texts[bad[0]].as_py()[:20]
+    return f"taken as categories, since not all values are numbers (such as {wrong!r})"
 
 
 def _with_categories(levels: Levels, name: str) -> tuple[Column, int]:

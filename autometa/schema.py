@@ -75,6 +75,11 @@ class Schema:
         return tuple(column.name for column in self.columns if column.kind != "dropped")
 
     @property
+    def all_names(self) -> tuple[str, ...]:
+        """Names of all columns."""
+        return tuple(column.name for column in self.columns)
+
+    @property
     def dropped(self) -> tuple[Column, ...]:
         """The dropped columns."""
         return tuple(column for column in self.columns if column.kind == "dropped")

@@ -1,0 +1,60 @@
+"""By what the same data is recognised later, whatever its file or the order of its columns."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from autometa.schema import Schema
+
+N_HASHES = 64
+"""Length of the MinHash signature of the rows."""
+
+
+def column_signature(schema: Schema) -> str:
+    """Gives a SHA-256 (hex) of names and kinds, whatever the order of the columns."""
+    pairs = sorted([column.name, column.kind] for column in schema)
+    return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
+
+
+def row_minhash(X: pd.DataFrame, y: np.ndarray[Any, Any]) -> list[int]:
+    """Gives a MinHash of the rows: the share of equal entries estimates how many rows are shared.
+
+    Args:
+        X: (n, d) canonical columns; their order does not matter.
+        y: (n,) target.
+
+    Returns:
+        `N_HASHES` integers in [0, 2**32), equal in every process.
+
+    Source:
+        Broder, On the resemblance and containment of documents (1997); hashes by SplitMix64.
+    """
+    rows = pd.util.hash_array(y.astype(np.float64))
+    names = pd.util.hash_array(np.array([str(name) for name in X.columns], dtype=object))
+    for position, name in enumerate(names):
+        rows = rows + _mixed(_column_hash(X.iloc[:, position]) ^ name)
+    rows = np.unique(rows)
+    steps = np.arange(N_HASHES, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return [int(_mixed(rows + step).min() >> np.uint64(32)) for step in steps]
+
+
+def _column_hash(values: pd.Series[Any]) -> np.ndarray[Any, Any]:
+    if values.dtype == "boolean":
+        values = values.astype("float64")
+    elif values.dtype == "string":
+        values = values.astype(object)
+    return np.asarray(
+        pd.util.hash_array(values.array if values.dtype == "category" else values.to_numpy())
+    )
+
+
+def _mixed(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """SplitMix64's finaliser; uint64 arrays wrap around."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(values ^ (values >> np.uint64(31)))

@@ -1,0 +1,341 @@
+"""The first job of a task: from the data section of its file to a folder that every trial reads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from autometa.adapter import DataAdapter
+from autometa.dataset import Dataset
+from autometa.errors import DataError, PluginError
+from autometa.fingerprint import column_signature, row_minhash
+from autometa.inference import numbers_of
+from autometa.prepared import Prepared, open_prepared, write_prepared
+from autometa.resolve import resolve
+from autometa.schema import Schema, describe_dropped, read_table, require_columns, show_name
+from autometa.split import Mask, Split, SplitRequest, make_split
+from autometa.target import Target, encode, find_class, read_target, require_finite, written
+
+__all__ = ["Prepared", "open_prepared", "prepare"]
+
+_TEST_WORDS = frozenset({"test", "true", "1", "1.0", "yes", "y", "t", "holdout"})
+
+
+@dataclass(slots=True)
+class _Table:
+    """The rows on their way: features, target, and what the split needs to know of each."""
+
+    X: pd.DataFrame
+    y: np.ndarray[Any, Any]
+    groups: np.ndarray[Any, Any] | None
+    times: np.ndarray[Any, Any] | None
+    is_test: Mask | None
+
+
+def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
+    """Loads, checks and splits the data of a task, and writes it into a folder.
+
+    Args:
+        payload: ``source`` (or a list of them), ``adapter`` (``"package.module:Class"``),
+            ``options``, ``target``, ``positive_class``, ``problem``, ``test`` (None, ``{"source",
+            "adapter"}`` or ``{"column"}``), ``validation`` (``kind``, ``test_fraction``,
+            ``folds``, ``group``, ``time``), ``seed`` and ``folder`` (absolute, exists). All but
+            source, adapter, target and folder may be left out.
+        deadline: Moment of `time.monotonic`.
+
+    Returns:
+        ``problem`` and ``reason``; ``target``, ``classes`` (labels as written), ``class_kind``
+        (``str``, ``int``, ``float``, ``bool``), ``positive`` (index for two classes, else None);
+        ``n_rows``, ``n_train``, ``n_test``, ``n_features``, ``n_folds``, ``split``; ``digest`` of
+        all that was read; ``schema`` of the features; ``dropped`` (``column``, ``reason``);
+        ``warnings``; ``column_signature`` and ``row_minhash``, by which the same data is
+        recognised later.
+
+    Raises:
+        DataError: If the data cannot be read, or cannot be used for this task.
+        TaskError: If an option or the problem is unknown.
+        PluginError: If the adapter is broken.
+        StorageError: If the folder cannot be written.
+    """
+    validation = payload.get("validation") or {}
+    dataset = _load(payload["source"], payload["adapter"], payload.get("options") or {})
+    roles = _roles(payload, validation)
+    _require_roles(dataset, roles)
+    target = _read_target(dataset, payload)
+    schema = _features(dataset, roles)
+    warnings = [*dataset.notes, *_warn_of_columns(dataset, roles)]
+    table = _usable_rows(dataset, target, schema, roles, warnings)
+    digest = dataset.digest()
+    if (payload.get("test") or {}).get("source"):
+        test = _load_test(payload)
+        digest = hashlib.sha256((digest + test.digest()).encode()).hexdigest()
+        _append_test(table, test, target=target, schema=schema, payload=payload, warnings=warnings)
+    split, notes = _split(table, target, validation, int(payload.get("seed") or 0))
+    info = {
+        **_describe_target(target, payload),
+        **_describe_split(table, split),
+        "digest": digest,
+        "schema": schema.to_json(),
+        "dropped": [{"column": c.name, "reason": c.reason} for c in _left_out(dataset, roles)],
+        "warnings": [*warnings, *notes],
+        "column_signature": column_signature(schema),
+        "row_minhash": row_minhash(table.X, table.y),
+    }
+    write_prepared(Path(payload["folder"]), table.X, table.y, split, info)
+    return info
+
+
+def _load(source: str | Sequence[str], adapter: str, options: Mapping[str, Any]) -> Dataset:
+    factory = resolve(adapter)
+    reader: DataAdapter = factory()
+    sources = [source] if isinstance(source, str) else list(source)
+    datasets = [reader.load(one, options) for one in sources]
+    for one in datasets:
+        if not isinstance(one, Dataset):
+            raise PluginError(f"{adapter!r} must load a Dataset, but gave {type(one).__name__}.")
+    return datasets[0] if len(datasets) == 1 else _joined(datasets, sources)
+
+
+def _joined(datasets: Sequence[Dataset], sources: Sequence[str]) -> Dataset:
+    names = list(datasets[0].raw.columns)
+    for dataset, source in zip(datasets, sources, strict=True):
+        require_columns(names, dataset.raw.columns, f"{source} has no column")
+    raw = pd.concat([dataset.raw[names] for dataset in datasets], ignore_index=True)
+    return Dataset.from_frame(raw)
+
+
+def _load_test(payload: Mapping[str, Any]) -> Dataset:
+    test = payload["test"]
+    options = test.get("options", payload.get("options")) or {}
+    return _load(test["source"], test.get("adapter") or payload["adapter"], options)
+
+
+def _roles(payload: Mapping[str, Any], validation: Mapping[str, Any]) -> dict[str, str]:
+    """Gives the columns that are no features, by the key that names them."""
+    named = {
+        "data.target": payload["target"],
+        "data.test": (payload.get("test") or {}).get("column"),
+        "validation.group": validation.get("group"),
+        "validation.time": validation.get("time"),
+    }
+    return {key: str(column) for key, column in named.items() if column is not None}
+
+
+def _require_roles(dataset: Dataset, roles: Mapping[str, str]) -> None:
+    for key, column in roles.items():
+        require_columns([column], dataset.schema.all_names, f"{key}: the data has no column")
+        if key != "data.target" and column == roles["data.target"]:
+            raise DataError(f"{key} names the target {show_name(column)}.", hint="Choose another.")
+
+
+def _read_target(dataset: Dataset, payload: Mapping[str, Any]) -> Target:
+    name = str(payload["target"])
+    problem = payload.get("problem") or "auto"
+    return read_target(
+        dataset.raw_column(name), problem, name=name, decimal=dataset.schema[name].decimal
+    )
+
+
+def _features(dataset: Dataset, roles: Mapping[str, str]) -> Schema:
+    schema = dataset.schema.without(roles.values())
+    if not schema.names:
+        left_out = "; ".join(describe_dropped(_left_out(dataset, roles)))
+        raise DataError(
+            f"No column is left to learn from{f' ({left_out})' if left_out else ''}.",
+            hint="Add columns whose values tell something about the target.",
+        )
+    return schema
+
+
+def _left_out(dataset: Dataset, roles: Mapping[str, str]) -> list[Any]:
+    special = set(roles.values())
+    return [column for column in dataset.schema.dropped if column.name not in special]
+
+
+def _warn_of_columns(dataset: Dataset, roles: Mapping[str, str]) -> list[str]:
+    lines = describe_dropped(_left_out(dataset, roles))
+    for key in ("validation.group", "validation.time", "data.test"):
+        if key in roles:
+            lines.append(f"{show_name(roles[key])} is used as {key}, not as a feature")
+    return lines
+
+
+def _usable_rows(
+    dataset: Dataset,
+    target: Target,
+    schema: Schema,
+    roles: Mapping[str, str],
+    warnings: list[str],
+) -> _Table:
+    keep = target.has_value
+    if n_lost := int((~keep).sum()):
+        warnings.append(f"{n_lost} of {len(keep)} rows have no target and are not used")
+    y = np.full(len(keep), np.nan if target.problem == "regression" else -1, dtype=target.y.dtype)
+    y[keep] = target.y
+    times = _times(dataset, roles.get("validation.time"))
+    if times is not None and (lost := keep & np.isnan(times)).any():
+        warnings.append(f"{int(lost.sum())} rows have no time and are not used")
+        keep = keep & ~lost
+    rows = np.flatnonzero(keep)
+    X = dataset.frame[list(schema.names)]
+    groups = _groups(dataset, roles.get("validation.group"), warnings)
+    is_test = _test_marks(dataset, roles.get("data.test"))
+    return _Table(
+        X=X if keep.all() else X.iloc[rows].reset_index(drop=True),
+        y=y[rows],
+        groups=None if groups is None else groups[rows],
+        times=None if times is None else times[rows],
+        is_test=None if is_test is None else is_test[rows],
+    )
+
+
+def _times(dataset: Dataset, name: str | None) -> np.ndarray[Any, Any] | None:
+    """Gives (n,) float64 moments, NaN = missing."""
+    if name is None:
+        return None
+    kind = dataset.schema[name].kind
+    if kind == "date":
+        moments = dataset.frame[name].to_numpy()
+        return np.where(np.isnat(moments), np.nan, moments.astype(np.int64).astype(np.float64))
+    if kind == "numeric":
+        return dataset.frame[name].to_numpy()
+    numbers = numbers_of(dataset.raw_column(name))
+    if numbers is None:
+        raise DataError(
+            f"validation.time: {show_name(name)} holds neither numbers nor dates.",
+            hint="Write dates as 2026-01-31, all in one format.",
+        )
+    return numbers
+
+
+def _groups(dataset: Dataset, name: str | None, warnings: list[str]) -> np.ndarray[Any, Any] | None:
+    if name is None:
+        return None
+    labels = written(dataset.raw_column(name))
+    if n_missing := int(labels.isna().sum()):
+        warnings.append(f"{n_missing} rows have no {show_name(name)} and form one group")
+    return np.asarray(pd.factorize(labels)[0], dtype=np.int64)
+
+
+def _test_marks(dataset: Dataset, name: str | None) -> Mask | None:
+    if name is None:
+        return None
+    labels = written(dataset.raw_column(name)).str.strip().str.lower()
+    marks = np.asarray(labels.isin(_TEST_WORDS), dtype=bool)
+    if marks.all() or not marks.any():
+        found = ", ".join(map(repr, labels.dropna().unique()[:5]))
+        raise DataError(
+            f"data.test: {show_name(name)} must mark some rows as test and some not; it holds "
+            f"{found}.",
+            hint="Mark test rows with 'test', 'true' or 1.",
+        )
+    return marks
+
+
+def _append_test(
+    table: _Table,
+    test: Dataset,
+    *,
+    target: Target,
+    schema: Schema,
+    payload: Mapping[str, Any],
+    warnings: list[str],
+) -> None:
+    """Adds the rows of a test file behind the others."""
+    name = str(payload["target"])
+    require_columns([name, *schema.names], test.schema.all_names, "data.test: it has no column")
+    _, X, changes = read_table(test.raw, schema=schema)
+    warnings.extend(f"test file: {line}" for line in changes)
+    y, usable = _test_target(test, target, name=name)
+    if n_lost := int((~usable).sum()):
+        warnings.append(f"test file: {n_lost} rows without a known target value are not used")
+    if not usable.any():
+        raise DataError(
+            f"data.test: no row has a usable value of the target {show_name(name)}.",
+            hint="Give a file with the target filled in.",
+        )
+    rows, n_train = np.flatnonzero(usable), len(table.y)
+    table.X = pd.concat([table.X, X.iloc[rows]], ignore_index=True)
+    table.y = np.concatenate([table.y, y[rows]])
+    table.is_test = np.arange(len(table.y)) >= n_train
+    if table.groups is not None:
+        table.groups = np.append(table.groups, np.full(len(rows), -1))
+    if table.times is not None:
+        table.times = np.append(table.times, np.full(len(rows), np.inf))
+
+
+def _test_target(test: Dataset, target: Target, *, name: str) -> tuple[np.ndarray[Any, Any], Mask]:
+    raw = test.raw_column(name)
+    if target.problem == "classification":
+        codes = encode(written(raw), target.classes)
+        return codes, codes >= 0
+    numbers = numbers_of(raw, test.schema[name].decimal)
+    if numbers is None:
+        raise DataError(
+            f"data.test: the target {show_name(name)} is not numeric there.",
+            hint="Correct the values.",
+        )
+    require_finite(numbers, name)
+    return numbers, ~np.isnan(numbers)
+
+
+def _split(
+    table: _Table, target: Target, validation: Mapping[str, Any], seed: int
+) -> tuple[Split, list[str]]:
+    fraction = validation.get("test_fraction")
+    request = SplitRequest(
+        n_rows=len(table.y),
+        kind=validation.get("kind") or "auto",
+        test_fraction=0.2 if fraction is None else float(fraction),
+        n_folds=validation.get("folds"),
+        seed=seed,
+        labels=table.y if target.problem == "classification" else None,
+        classes=target.classes,
+        groups=table.groups,
+        times=table.times,
+        is_test=table.is_test,
+    )
+    return make_split(request)
+
+
+def _describe_target(target: Target, payload: Mapping[str, Any]) -> dict[str, Any]:
+    is_binary = len(target.classes) == 2
+    wanted = payload.get("positive_class")
+    positive = 1 if is_binary else None
+    if wanted is not None:
+        if not is_binary:
+            raise DataError(
+                f"data.positive_class is for two classes, but the target has {_n(target)}.",
+                hint="Remove it.",
+            )
+        positive = find_class(str(wanted), target.classes)
+    return {
+        "problem": target.problem,
+        "reason": target.reason,
+        "target": str(payload["target"]),
+        "classes": list(target.classes),
+        "class_kind": target.class_kind,
+        "positive": positive,
+    }
+
+
+def _n(target: Target) -> str:
+    return f"{len(target.classes)} classes" if target.classes else "numbers"
+
+
+def _describe_split(table: _Table, split: Split) -> dict[str, Any]:
+    n_test = len(split.test_rows())
+    return {
+        "n_rows": len(table.y),
+        "n_train": len(table.y) - n_test,
+        "n_test": n_test,
+        "n_features": table.X.shape[1],
+        "n_folds": split.n_folds,
+        "split": split.kind,
+    }

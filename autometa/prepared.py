@@ -1,0 +1,179 @@
+"""The prepared folder: what every job reads, memory-mapped.
+
+``table.arrow`` (features, Arrow IPC), ``target.npy``, ``folds.npy``, and ``prepared.json``, which
+is written last: a folder without it is not complete.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from autometa.columns import Column, Values, typed_array
+from autometa.errors import StorageError
+from autometa.schema import Schema
+from autometa.split import Split
+
+TABLE, TARGET, FOLDS, INFO = "table.arrow", "target.npy", "folds.npy", "prepared.json"
+
+# A frame of views costs a block per column, which makes taking rows slow when there are many.
+_MOST_VIEWS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A prepared table, shared by all jobs of a process: take rows from it, do not change it.
+
+    Args:
+        X: (n, d) canonical feature columns, test part included. Its numbers are read-only; rows
+            taken with ``iloc[positions]`` are a copy.
+        y: (n,) read-only int64 class indices or float64 values.
+        split: The part of each row.
+        n_classes: Number of classes, None for regression.
+        classes: Labels as the user wrote them, by index; () for regression.
+        info: What `autometa.prepare.prepare` returned.
+    """
+
+    X: pd.DataFrame
+    y: np.ndarray[Any, Any]
+    split: Split
+    n_classes: int | None
+    classes: tuple[str, ...]
+    info: Mapping[str, Any]
+
+    @property
+    def schema(self) -> Schema:
+        """The feature columns."""
+        return Schema.from_json(self.info["schema"])
+
+
+def write_prepared(
+    folder: Path, X: pd.DataFrame, y: np.ndarray[Any, Any], split: Split, info: Mapping[str, Any]
+) -> None:
+    """Writes a prepared folder, each file whole or not at all.
+
+    Args:
+        folder: An existing folder.
+        X: (n, d) canonical columns of ``info["schema"]``.
+        y: (n,) target.
+        split: The part of each row.
+        info: JSON object.
+
+    Raises:
+        StorageError: If it cannot be written.
+    """
+    schema = Schema.from_json(info["schema"])
+    text = json.dumps(info, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    files: dict[str, Callable[[BinaryIO], object]] = {
+        TABLE: lambda file: _write_table(file, schema, X),
+        TARGET: lambda file: np.save(file, y),
+        FOLDS: lambda file: np.save(file, split.codes.astype(np.int32)),
+        INFO: lambda file: file.write(text),
+    }
+    try:
+        for name, write in files.items():
+            _write_whole(folder / name, write)
+    except OSError as exc:
+        raise StorageError(
+            f"Cannot write the prepared data to {folder}: {exc.strerror or exc}.",
+            hint="Free some space, or make the folder writable.",
+        ) from exc
+
+
+def _write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_table(file: BinaryIO, schema: Schema, X: pd.DataFrame) -> None:
+    arrays = [_to_arrow(column, X[column.name]) for column in schema]
+    batch = pa.RecordBatch.from_arrays(arrays, names=[column.name for column in schema])
+    with pa.ipc.new_file(file, batch.schema) as writer:
+        writer.write_batch(batch)
+
+
+def _to_arrow(column: Column, values: pd.Series[Any]) -> pa.Array:
+    match column.kind:
+        case "numeric":
+            return pa.array(values.to_numpy())  # NaN stays a number, so that reading copies nothing
+        case "categorical":
+            codes = values.cat.codes.to_numpy().astype(np.int32)
+            texts = pa.array(list(column.categories), pa.large_string())
+            return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), texts)
+        case "text":
+            return pa.array(values.array.to_numpy(dtype=object, na_value=None), pa.large_string())
+        case _:
+            return pa.array(values, from_pandas=True)
+
+
+def open_prepared(folder: Path | str) -> Prepared:
+    """Opens a prepared folder; the last two stay open in each process.
+
+    Raises:
+        StorageError: If it is missing, incomplete or unreadable.
+    """
+    path = Path(folder)
+    try:
+        stamp = (path / INFO).stat().st_mtime_ns
+        return _open(str(path), stamp)
+    except (OSError, pa.ArrowInvalid, ValueError, KeyError) as exc:
+        raise StorageError(
+            f"Cannot read the prepared data in {path}: {exc}.",
+            hint="Run the task again with --fresh.",
+        ) from exc
+
+
+@lru_cache(maxsize=2)
+def _open(folder: str, stamp: int) -> Prepared:
+    """Opens it; `stamp`, when it was written, is a key of the cache."""
+    path = Path(folder)
+    info = json.loads((path / INFO).read_bytes().decode("utf-8", "surrogatepass"))
+    classes = tuple(info["classes"])
+    split = Split(info["split"], np.load(path / FOLDS).astype(np.int64))
+    y = np.load(path / TARGET, mmap_mode="r")
+    X = _read_table(path / TABLE, Schema.from_json(info["schema"]))
+    n_classes = len(classes) if info["problem"] == "classification" else None
+    return Prepared(X, y, split, n_classes, classes, info)
+
+
+def _read_table(path: Path, schema: Schema) -> pd.DataFrame:
+    with pa.memory_map(str(path)) as file:
+        batch = pa.ipc.open_file(file).get_batch(0)
+    columns = {
+        column.name: _from_arrow(column, batch.column(position))
+        for position, column in enumerate(schema)
+    }
+    index = pd.RangeIndex(batch.num_rows)
+    return pd.DataFrame(columns, index=index, copy=len(columns) > _MOST_VIEWS)
+
+
+def _from_arrow(column: Column, array: pa.Array) -> Values:
+    match column.kind:
+        case "numeric":
+            return array.to_numpy(zero_copy_only=True)
+        case "categorical":
+            codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+            return typed_array(column, codes)
+        case "boolean":
+            codes = array.cast(pa.int8()).fill_null(-1).to_numpy(zero_copy_only=False)
+            return typed_array(column, codes)
+        case "text":
+            return typed_array(column, array.to_pandas())
+        case _:
+            return array.to_numpy(zero_copy_only=False)
