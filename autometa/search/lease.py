@@ -40,7 +40,8 @@ def is_held_by_another(lease: Mapping[str, Any] | None) -> bool:
     decides.
     """
     me = identity()
-    if not lease or (lease.get("pid"), lease.get("start")) == (me["pid"], me["start"]):
+    who = ("host", "boot", "pid", "start")
+    if not lease or all(lease.get(key) == me[key] for key in who):
         return False
     if (lease.get("host"), lease.get("boot")) == (me["host"], me["boot"]):
         return _start_time(int(lease["pid"])) == lease.get("start") != ""

@@ -1,0 +1,66 @@
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from autometa.errors import StorageError
+from autometa.search.lease import StudyLock, identity, is_held_by_another, is_locked
+
+HOLD = (
+    "import sys, time\nfrom pathlib import Path\nfrom autometa.search.lease import StudyLock\n"
+    "lock = StudyLock(Path(sys.argv[1]), 's')\nprint('held', flush=True)\ntime.sleep(60)\n"
+)
+
+
+@pytest.fixture
+def holder(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_fault_76_a_second_run_is_refused_with_the_pid_of_the_first(tmp_path, holder):
+    with pytest.raises(StorageError, match=f"process {holder.pid} on") as caught:
+        StudyLock(tmp_path, "s")
+    assert caught.value.exit_code == 4
+    assert is_locked(tmp_path)
+
+
+def test_fault_78_the_lock_of_a_dead_process_is_taken_over(tmp_path, holder):
+    holder.kill()
+    holder.wait()
+    lock = StudyLock(tmp_path, "s")
+    assert json.loads((tmp_path / "lock").read_text())["pid"] == os.getpid()
+    lock.release()
+    assert not is_locked(tmp_path)
+
+
+def test_lease_of_a_dead_process_of_this_boot_is_free():
+    assert not is_held_by_another({**identity(), "pid": 2**22 - 1, "start": "1"})
+
+
+def test_lease_of_another_host_holds_until_it_is_not_renewed():
+    lease = {**identity(), "host": "elsewhere"}
+    assert is_held_by_another(lease)
+    assert not is_held_by_another({**lease, "renewed": time.time() - 3600})
+
+
+def test_own_lease_is_not_anothers():
+    assert not is_held_by_another(identity())
+    assert not is_held_by_another(None)
+
+
+def test_lease_of_a_living_process_holds():
+    parent = os.getppid()
+    from autometa.search.lease import _start_time
+
+    assert is_held_by_another({**identity(), "pid": parent, "start": _start_time(parent)})
