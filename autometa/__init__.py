@@ -52,11 +52,17 @@ _HOMES = {
     "MetaFeatureSpec": "hookspecs",
     "Model": "model",
     "NotApplicable": "errors",
+    "Result": "orchestrator",
     "Space": "learner",
     "TabularEncoder": "encoding",
+    "Task": "task",
     "TaskError": "errors",
     "TrainingData": "learner",
+    "TrialResult": "trial",
     "hookimpl": "hookspecs",
+    "load_model": "modelfolder",
+    "load_task": "task",
+    "optimize": "defaults",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604 - names are the keys above
