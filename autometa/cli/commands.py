@@ -12,6 +12,7 @@ COMMANDS = {
     "status": ("autometa.cli.status:status", "Show how a search stands."),
     "predict": ("autometa.cli.predict:predict", "Predict rows with a model folder."),
     "ui": ("autometa.cli.ui:ui", "Open the tracked trials in MLflow."),
+    "knowledge": ("autometa.cli.knowledge:knowledge", "Show and add to what past tasks taught."),
     "plugins": ("autometa.cli.plugins:plugins", "Show what is installed."),
 }
 """For each command its ``"module:function"`` and the line that ``--help`` shows."""

@@ -53,18 +53,17 @@ class KnowledgeBase:
         self._records = {record.digest: record for record in records}
 
     @classmethod
-    def open(cls, *sources: str | Path, home: Path | None = None) -> KnowledgeBase:
+    def open(cls, *sources: str | Path, own: Path | None = None) -> KnowledgeBase:
         """Reads every source; damaged and newer records are skipped with a warning.
 
         Args:
             sources: Folders, record files, packs, fsspec URLs, or ``default``; none = ``default``.
-            home: The user's data folder: `add` writes to ``<home>/knowledge``, and ``default``
-                reads it. None: ``default`` is the shipped pack alone.
+            own: The user's own folder, which need not exist yet: `add` writes there, and
+                ``default`` reads it. None: ``default`` is the shipped pack alone.
 
         Raises:
             StorageError: If a local source does not exist, or a URL needs a missing package.
         """
-        own = None if home is None else home / "knowledge"
         records: list[TaskRecord] = []
         for source in sources or (DEFAULT,):
             if source == DEFAULT:

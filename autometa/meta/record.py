@@ -201,6 +201,11 @@ class TaskRecord:
         usable: AnyArray = self.trials.is_complete & np.isfinite(values)
         return np.where(usable, sign * values, np.nan)
 
+    def best(self) -> int | None:
+        """Gives the row of the best first objective, None if no trial is complete."""
+        losses = self.losses()
+        return None if np.isnan(losses).all() else int(np.nanargmin(losses))
+
     def baseline_loss(self) -> float:
         """Gives the constant predictor's first objective to minimise; NaN where unknown."""
         if self.baseline is None:

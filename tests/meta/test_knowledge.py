@@ -18,12 +18,12 @@ Make = Callable[..., TaskRecord]
 
 
 def test_added_record_is_there_when_opened_again(make_record: Make, tmp_path: Path) -> None:
-    knowledge = KnowledgeBase.open(home=tmp_path)
+    knowledge = KnowledgeBase.open(own=tmp_path / "mine")
     before, shipped = knowledge.digest, len(knowledge)
     path = knowledge.add(make_record())
     assert path is not None
-    assert path.parent == tmp_path / "knowledge"
-    again = KnowledgeBase.open("default", home=tmp_path)
+    assert path.parent == tmp_path / "mine"
+    again = KnowledgeBase.open("default", own=tmp_path / "mine")
     assert len(again) == len(knowledge) == shipped + 1
     assert again.digest == knowledge.digest != before
 

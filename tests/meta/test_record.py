@@ -95,6 +95,14 @@ def test_baseline_loss_takes_the_direction() -> None:
     assert loaded.baseline_loss() == -0.25
 
 
+def test_best_is_the_least_loss() -> None:
+    trials = [trial(i, Outcome.COMPLETE, (value, 0.0)) for i, value in enumerate((0.5, 0.9, 0.7))]
+    assert record_of(*trials, direction="maximize").best() == 1
+    assert record_of(*trials).best() == 0
+    assert record_of(trial(0, Outcome.ERROR, None)).best() is None
+    assert record_of().best() is None
+
+
 def test_objectives_need_a_known_direction() -> None:
     with pytest.raises(ValueError, match="minimize or maximize"):
         record_of(direction="up")
