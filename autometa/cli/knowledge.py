@@ -54,11 +54,8 @@ def add(settings: Settings, sources: tuple[str, ...]) -> None:
 @click.pass_obj
 def import_studies(settings: Settings, storage: str, pattern: str | None) -> None:
     """Make a record of each study in an Optuna storage: a database URL or a journal file."""
-    import optuna
-
     from autometa.meta.studies import import_storage
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     records = list(import_storage(storage, pattern))
     if not records:
         which = f"that matches {pattern!r}" if pattern else "with a finished trial"
