@@ -206,7 +206,7 @@ class Crew:
             self._finish(worker, report)
         self._forget(worker)
         if not worker.is_ready:
-            self._count_failure(1, f"{died}: {worker.words.decode(errors='replace')}")
+            self._count_failure(1, died, worker.words.decode(errors="replace"))
 
     def _forget(self, worker: WorkerHandle) -> None:
         del self._workers[worker.number]
@@ -224,16 +224,16 @@ class Crew:
         for worker in list(self._workers.values()):
             worker.is_ready = True  # its end says nothing about how workers start
             self._bury(worker, f"worker lost: {died}", worker.total_cpu_seconds)
-        self._count_failure(self._n_workers, f"{died}: {words}")
+        self._count_failure(self._n_workers, died, words)
         self._start_nursery()
 
-    def _count_failure(self, weight: int, cause: str) -> None:
+    def _count_failure(self, weight: int, died: str, words: str) -> None:
         """Counts starts that failed in a row, a nursery's as those of all its workers."""
         self._n_failed += weight
         if self._n_failed >= _STARTS_PER_WORKER * self._n_workers:
-            lines = cause.strip().splitlines()
+            said = "".join(words.strip().splitlines()[-1:])
             raise AutometaError(
-                f"No worker process can be started: {lines[0]} {lines[-1] if lines[1:] else ''}",
+                f"No worker process can be started: {died}{said and ': '}{said}.",
                 hint="See whether memory, processes (ulimit -u) or open files (ulimit -n) ran out.",
             )
 

@@ -101,6 +101,8 @@ class Nursery:
         """Never returns."""
         try:
             os.setsid()
+            os.dup2(output, 1)
+            os.dup2(output, 2)
             processes.die_with_parent(nursery)
             processes.adopt_orphans()
             processes.name_process("autometa-worker")

@@ -10,7 +10,6 @@ anything a job does.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import logging
 import os
@@ -96,7 +95,6 @@ class CappedLog:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab") as file:
                 file.write(data)
-        except OSError as exc:
-            reason = os.strerror(exc.errno or errno.EIO)
-            _LOGGER.warning("Output of a job is lost: cannot write %s: %s", self._path, reason)
+        except (OSError, ValueError) as exc:  # ValueError: no file can have this name
+            _LOGGER.warning("Output of a job is lost: cannot write %s: %s", self._path, exc)
             self._path = None

@@ -39,14 +39,14 @@ class WorkerPool:
 
     Args:
         n_workers: How many jobs run side by side, at least 1.
-        memory_mib: What a job may map on top of the warm worker, in MiB, files included; None =
-            no limit.
+        memory_mib: What a job may map on top of the warm worker, in MiB, at least 1, files
+            included; None = no limit.
         n_threads: How many threads numeric libraries may use per job, at least 1.
         preload: Names of modules that workers share; those that fail to load are skipped.
         environment: Variables for the workers, on top of this process's own.
 
     Raises:
-        ValueError: If `n_workers` or `n_threads` is below 1.
+        ValueError: If one of the numbers is below 1.
         OSError: If no process can be started.
 
     Example:
@@ -65,8 +65,9 @@ class WorkerPool:
         preload: Iterable[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        if n_workers < 1 or n_threads < 1:
-            raise ValueError(f"need at least 1, got n_workers={n_workers}, n_threads={n_threads}")
+        numbers = {"n_workers": n_workers, "n_threads": n_threads, "memory_mib": memory_mib}
+        if any(number is not None and number < 1 for number in numbers.values()):
+            raise ValueError(f"need at least 1 of each, got {numbers}")
         config = NurseryConfig(
             memory_mib=memory_mib,
             preload=tuple(preload),

@@ -24,15 +24,12 @@ class ProcessState:
     Args:
         output: File descriptor that takes what jobs print. On a crash, and when it is asked to
             end (SIGTERM), the process writes its Python stack there.
-
-    Raises:
-        OSError: If the working directory is gone.
     """
 
     def __init__(self, output: int) -> None:
         self._output = output
         self._null = os.open(os.devnull, os.O_RDONLY)
-        self._folder = Path.cwd()
+        self._folder = _working_folder()
         self._environment = os.environ.copy()
         self._path = list(sys.path)
         self._recursion_limit = sys.getrecursionlimit()
@@ -113,6 +110,13 @@ class ProcessState:
     def _watch_sigterm(self) -> None:
         faulthandler.unregister(signal.SIGTERM)
         faulthandler.register(signal.SIGTERM, self._output, all_threads=False, chain=True)
+
+
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # removed since; jobs mostly name files by absolute paths
+        return Path("/")
 
 
 def _open_stream(descriptor: int) -> TextIO:

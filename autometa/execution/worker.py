@@ -32,7 +32,7 @@ def serve(channel: socket.socket, output: int) -> None:
         output: File descriptor that takes what jobs print.
 
     Raises:
-        OSError: If the working directory is gone, or nobody listens any more.
+        OSError: If nobody listens any more.
     """
     state = ProcessState(output)
     state.restore()
@@ -78,7 +78,7 @@ def _clean_up(state: ProcessState) -> bool:
         os.write(2, f"[autometa: ended {left} processes that the job left]\n".encode())
     try:
         state.restore()
-    except OSError:  # the working directory is gone; a fresh worker may say so better
+    except OSError:  # the working directory is gone
         return True
     return left > 0
 

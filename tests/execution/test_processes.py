@@ -1,0 +1,28 @@
+import subprocess
+import sys
+from collections.abc import Callable
+
+from autometa.execution import JobReport, WorkerPool, processes
+
+Run = Callable[..., JobReport]
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+def test_end_marked_ends_those_and_no_others(is_alive: Callable[[int], bool]) -> None:
+    other = subprocess.Popen(SLEEP, env={"MARK": "12"})
+    marked = subprocess.Popen(SLEEP, env={"MARK": "1"}, start_new_session=True)
+    processes.end_marked(b"MARK=1")
+    assert not is_alive(marked.pid)
+    assert is_alive(other.pid)
+    other.kill()
+    assert (marked.wait(), other.wait()) == (-9, -9)
+
+
+def test_end_descendants_spares_whole_branches(pool: WorkerPool, run: Run) -> None:
+    value = run(pool, "end_descendants_but_one").value
+    assert value == {"counts": [2, 2], "alive": [False, False, True, True], "left": False}
+
+
+def test_reap_buries_zombies_and_tells_whether_children_remain(pool: WorkerPool, run: Run) -> None:
+    assert run(pool, "reap_zombie").value == {"gone": True, "remain": [False, True]}
