@@ -417,3 +417,45 @@ def test_loading_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+EVERY_KIND = """\
+from autometa import (CompressorSpec, DataAdapterSpec, ExecutorSpec, LearnerSpec,
+                      MetaFeatureSpec, hookimpl)
+
+@hookimpl
+def autometa_learners():
+    return (LearnerSpec(name="a", problems=frozenset({"ranking"}), factory="m:A", space="m:s"),)
+
+@hookimpl
+def autometa_compressors():
+    return [CompressorSpec(name="b", stage="prune", consumes=frozenset({"*"}), produces="*",
+                           factory="m:B", space="m:s")]
+
+@hookimpl
+def autometa_data_adapters():
+    return [DataAdapterSpec(name="c", factory="m:C", suffixes=frozenset({".c"}))]
+
+@hookimpl
+def autometa_metafeatures():
+    return [MetaFeatureSpec(name="d", factory="m:D")]
+
+@hookimpl
+def autometa_executors():
+    return [ExecutorSpec(name="e", factory="m:E")]
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("learner", "a"),
+        ("compressor", "b"),
+        ("adapter", "c"),
+        ("metafeature", "d"),
+        ("executor", "e"),
+    ],
+)
+def test_each_hook_fills_its_part_of_the_registry(install: Install, kind: str, name: str) -> None:
+    install("whole", EVERY_KIND)
+    assert getattr(load_plugins(), kind)(name).spec.factory == f"m:{name.upper()}"
