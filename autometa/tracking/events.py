@@ -17,13 +17,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TypeAlias
 
 from autometa.tracking import keys
 from autometa.tracking.spool import Event
-from autometa.trial import ParamValue, TrialResult
-
-Start: TypeAlias = Mapping[str, object]
+from autometa.trial import Outcome, ParamValue, TrialResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +137,7 @@ def trial(study: str, result: TrialResult, told: Told) -> Event:
     lead = result.values[0] if result.values else None
     curves = {
         "best_so_far": told.best_so_far,
-        "value": lead if result.outcome == "complete" else None,
+        "value": lead if result.outcome is Outcome.COMPLETE else None,
         "cost_seconds": result.cost_seconds,
     }
     return {
@@ -159,7 +156,12 @@ def trial(study: str, result: TrialResult, told: Told) -> Event:
 
 
 def _title(result: TrialResult) -> str:
-    return f"#{result.number} {result.params.get('learner', '')}".rstrip()
+    """Tells the trial in one line, since the table of runs shows no metrics at first."""
+    end = result.outcome.value
+    if result.outcome is Outcome.COMPLETE and result.values:
+        end = f"{result.values[0]:.4g}"
+    learner = str(result.params.get("learner") or "")
+    return " ".join(part for part in (f"#{result.number}", learner, end) if part)
 
 
 def _metrics(result: TrialResult, objectives: Sequence[str]) -> dict[str, float | None]:

@@ -6,11 +6,13 @@ the study has ended. It may be killed at any moment: the next one goes on where 
 
 from __future__ import annotations
 
+import gc
 import getpass
 import logging
 import os
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 from autometa.tracking import processes, spool, state
@@ -70,8 +72,11 @@ class Watch:
 def run(study_dir: Path) -> None:
     """Replays until there is nothing left to wait for."""
     path = study_dir / spool.FILE
-    pump = Pump(path, study_dir / state.FILE, user=_user())
-    watch = Watch(path)
+    with closing(Pump(path, study_dir / state.FILE, user=_user())) as pump:
+        _run(path, pump, Watch(path))
+
+
+def _run(path: Path, pump: Pump, watch: Watch) -> None:
     failures = 0
     while pump.is_current():
         failures = 0 if pump.run() else failures + 1
@@ -153,6 +158,7 @@ def main(argv: list[str]) -> int:
     if lock is None:
         return 0
     os.environ.update(_SETTINGS)
+    gc.disable()  # until MLflow is imported and the store open: a quarter of their time
     if spool.last(study_dir / spool.FILE) is not None:
         run(study_dir)
     return 0

@@ -130,6 +130,11 @@ class Pump:
         except (StoreAwayError, EventRefusedError) as exc:
             self._note(str(exc))
 
+    def close(self) -> None:
+        """Closes the store, if it was opened."""
+        if self._replayer is not None:
+            self._replayer.store.close()
+
     def _connect(self) -> Replayer:
         """Opens the store. MLflow is imported here, after the spool was read."""
         if self._replayer is None:
@@ -321,8 +326,8 @@ def _inode(path: Path) -> int:
 def _settle_down() -> None:
     """Leaves the processors to the search, now that the run can be seen."""
     # What was imported stays: no collection need look at it again.
-    gc.collect()
     gc.freeze()
+    gc.enable()
     os.nice(max(0, NICENESS - os.nice(0)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from autometa.errors import StorageError
 
@@ -71,6 +71,23 @@ def deep_link(
         return f"{base}/"
     run = f"/runs/{run_id}" if run_id else ""
     return f"{base}/#/experiments/{experiment_id}{run}?workflowType=machine_learning"
+
+
+def trials_link(
+    tracking_uri: str,
+    experiment_id: str,
+    run_id: str,
+    *,
+    metric: str = "",
+    is_minimized: bool = True,
+    port: int = UI_PORT,
+) -> str:
+    """Gives the link to the table of a study's trials, the best on top when `metric` is given."""
+    wanted = quote(f"tags.`mlflow.parentRunId` = '{run_id}'", safe="")
+    column = quote(f"metrics.`{metric}`", safe="")
+    order = f"&orderByKey={column}&orderByAsc={str(is_minimized).lower()}" if metric else ""
+    page, _, view = deep_link(tracking_uri, experiment_id, None, port=port).partition("?")
+    return f"{page}/runs?searchFilter={wanted}{order}&{view}"
 
 
 def _page(uri: str) -> str:
