@@ -229,7 +229,8 @@ class Predictor:
         raw = self._average(frame)
         if self.problem == "regression":
             return raw
-        return np.asarray(self.labels)[raw.argmax(axis=1)]
+        labels: np.ndarray[Any, Any] = np.asarray(self.labels)[raw.argmax(axis=1)]
+        return labels
 
     def predict_proba(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
         """Gives (n, n_classes) probabilities in the order of `classes`.

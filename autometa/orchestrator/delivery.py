@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from autometa import __version__, modelfolder
+from autometa.compressor import CompressorSpec
 from autometa.errors import StorageError
 from autometa.execution import Executor, Job, JobOutcome, JobReport
+from autometa.learner import LearnerSpec
 from autometa.measure import Metric
 from autometa.orchestrator.runner import MEASURE, Evaluation, is_feasible
-from autometa.registry import Registry
+from autometa.registry import Entry, Registry
 from autometa.search.space import LEARNER, chain
 from autometa.search.study import is_better
 from autometa.select.pareto import front
@@ -184,6 +186,7 @@ class Delivery:
         """Gives the distributions without which the folder cannot be loaded."""
         needed = {"autometa-core": __version__}
         for result in results:
+            entries: list[Entry[LearnerSpec] | Entry[CompressorSpec]]
             entries = [self._registry.learner(str(result.params[LEARNER]))]
             entries += [self._registry.compressor(name) for name in chain(result.params)]
             needed |= {e.distribution: e.version for e in entries if e.distribution}

@@ -84,6 +84,7 @@ def metrics_of(task: Task, prepared: PreparedData) -> tuple[tuple[Metric, ...], 
         TaskError: If one does not exist or does not fit the problem.
     """
     problem, positive = prepared.problem, int(prepared.info.get("positive") or 0)
+    wanted: list[tuple[str, str | None]]
     if task.objectives is None:
         wanted = [(DEFAULT_METRIC.get(problem, ""), None)]
     else:

@@ -111,7 +111,7 @@ def _greedy(metric: Metric, predictions: Array, y: Array, folds: Array, deadline
         losses = []
         for candidate in predictions:
             if time.monotonic() > deadline:
-                return counts / counts.sum()
+                return np.asarray(counts / counts.sum())
             losses.append(_mean_loss(metric, (total + candidate) / size, y, folds))
         chosen = int(np.argmin(losses))
         if not losses[chosen] < best:
@@ -119,7 +119,7 @@ def _greedy(metric: Metric, predictions: Array, y: Array, folds: Array, deadline
         best = losses[chosen]
         counts[chosen] += 1
         total += predictions[chosen]
-    return counts / counts.sum()
+    return np.asarray(counts / counts.sum())
 
 
 def _cross_fitted(

@@ -1,0 +1,145 @@
+"""What past tasks teach a study at its start, and what it teaches those to come."""
+
+from __future__ import annotations
+
+import logging
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from autometa import __version__
+from autometa.describe import DESCRIBE
+from autometa.errors import StorageError
+from autometa.execution import Executor, Job, JobOutcome
+from autometa.orchestrator.data import PreparedData
+from autometa.orchestrator.delivery import run_job
+from autometa.orchestrator.setting import Setting
+from autometa.registry import Registry
+from autometa.trial import TrialResult
+
+if TYPE_CHECKING:
+    from autometa.meta.knowledge import KnowledgeBase
+    from autometa.meta.record import Fingerprint
+
+OpenKnowledge: TypeAlias = "Callable[[], KnowledgeBase | None]"
+
+_log = logging.getLogger(__name__)
+
+PACK = "knowledge.pack"
+DESCRIBE_SECONDS = 30.0
+
+
+def fingerprint_of(prepared: PreparedData) -> Fingerprint:
+    """Gives by what the data is recognised later."""
+    from autometa.meta.record import Fingerprint
+
+    rows = tuple(int(value) for value in prepared.info["row_minhash"])
+    return Fingerprint(str(prepared.info["column_signature"]), rows)
+
+
+def describe_data(
+    prepared: PreparedData, registry: Registry, executor: Executor, seed: int
+) -> dict[str, float]:
+    """Gives the meta-features of the data; {} when they could not be computed."""
+    further = [[name, entry.spec.factory] for name, entry in registry.metafeatures.items()]
+    payload = {"prepared": str(prepared.folder), "seed": seed, "further": further}
+    job = Job(id="describe", function=DESCRIBE, payload=payload, wall_seconds=DESCRIBE_SECONDS)
+    report = run_job(executor, job)
+    if report.outcome is not JobOutcome.OK or report.value is None:
+        _log.warning("the data could not be described for the prior: %s", report.reason)
+        return {}
+    return {name: float(value) for name, value in report.value["metafeatures"].items()}
+
+
+def freeze_knowledge(
+    folder: Path, open_knowledge: OpenKnowledge, fingerprint: Fingerprint
+) -> KnowledgeBase | None:
+    """Gives what a new study may know, and keeps a copy of it with the study.
+
+    Args:
+        folder: Of the study.
+        open_knowledge: Opens the user's knowledge; None = none is wanted.
+        fingerprint: Of the study's own data, from which it must not learn.
+
+    Raises:
+        StorageError: If a named source does not exist, or the copy cannot be written.
+    """
+    knowledge = open_knowledge()
+    if knowledge is None:
+        return None
+    known = knowledge.exclude(fingerprint)
+    if len(known):
+        known.pack(folder / PACK)
+    return known
+
+
+def frozen_knowledge(folder: Path) -> KnowledgeBase | None:
+    """Gives what the study knew when it began."""
+    path = folder / PACK
+    if not path.exists():
+        return None
+    from autometa.meta.knowledge import KnowledgeBase
+
+    return KnowledgeBase.open(path)
+
+
+def remember(
+    *,
+    name: str,
+    setting: Setting,
+    prepared: PreparedData,
+    metafeatures: Mapping[str, float],
+    baseline: Mapping[str, float],
+    results: Sequence[TrialResult],
+    open_knowledge: OpenKnowledge,
+    former: str | None,
+    registry: Registry,
+) -> str | None:
+    """Writes the record of a finished study into the user's own knowledge.
+
+    A folder that cannot be written costs the record, not the result: it is said in a warning.
+
+    Args:
+        name: Of the task.
+        setting: What was searched.
+        prepared: The data.
+        metafeatures: Of the data.
+        baseline: Scores of the constant predictor, by metric.
+        results: All counted trials.
+        open_knowledge: Opens the user's knowledge.
+        former: File of the record that this study wrote before; it is replaced.
+        registry: Versions of what shaped the values.
+
+    Returns:
+        The file, or None.
+    """
+    from autometa.meta.machine import measure_machine
+    from autometa.meta.record import TaskRecord
+
+    record = TaskRecord.from_results(
+        results,
+        name=name,
+        objectives=tuple((metric.name, metric.direction) for metric in setting.objectives),
+        space=setting.space,
+        metafeatures=metafeatures,
+        fingerprint=fingerprint_of(prepared),
+        versions=_versions(registry),
+        machine=measure_machine(),
+        baseline=baseline.get(setting.objectives[0].name),
+    )
+    try:
+        knowledge = open_knowledge()
+        path = None if knowledge is None else knowledge.add(record)
+    except StorageError as exc:
+        _log.warning("what this task taught is not kept: %s", exc)
+        return None
+    if path is not None and former is not None and former != str(path):
+        Path(former).unlink(missing_ok=True)
+    return None if path is None else str(path)
+
+
+def _versions(registry: Registry) -> dict[str, str]:
+    versions = {"autometa-core": __version__, "python": platform.python_version()}
+    versions |= {e.distribution: e.version for e in registry.learners.values() if e.version}
+    return versions
