@@ -55,6 +55,7 @@ def test_plugin_that_is_not_installed_is_not_listed() -> None:
     assert "example" not in names
 
 
+@pytest.mark.slow
 def test_tests_of_the_plugin_pass_where_it_is_installed(environment: dict[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--rootdir", ".", "-p", "no:cacheprovider", "tests"],

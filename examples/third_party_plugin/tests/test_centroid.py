@@ -7,6 +7,11 @@ import pandas as pd
 from autometa_example.centroid import NearestCentroid
 
 from autometa import FitContext, TrainingData
+from autometa.testing import LearnerContract
+
+
+class TestNearestCentroid(LearnerContract):
+    spec = "nearest_centroid"
 
 
 def two_clouds(n: int = 60, *, n_classes: int = 2) -> TrainingData:

@@ -11,6 +11,12 @@ from autometa_example.centroid import CentroidModel, NearestCentroid
 from autometa_example.rounding import RoundCentroids, round_to_bits
 
 from autometa import CompressContext, FitContext, NotApplicable, TrainingData
+from autometa.testing import CompressorContract
+
+
+class TestRoundCentroids(CompressorContract):
+    spec = "round_centroids"
+    learner = "nearest_centroid"
 
 
 def fitted() -> tuple[CentroidModel, CompressContext]:
