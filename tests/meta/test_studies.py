@@ -234,3 +234,18 @@ def test_record_of_a_study_is_the_same_whatever_the_trials_order(study: optuna.S
     record = record_of_study(study)
     assert np.isfinite(record.costs).all()
     assert record.digest == record_of_study(study).digest
+
+
+def test_siblings_do_not_explain_each_other() -> None:
+    configs = [
+        {"a_learner": "net", "act": "relu", "width": 8.0},
+        {"a_learner": "net", "act": "tanh", "width": 9.0},
+        {"a_learner": "linear"},
+        {"a_learner": "linear"},
+        {"a_learner": "linear"},
+    ]
+    only_net = ("a_learner", ("net",))
+    assert conditions_of(SparseColumns.of(configs)) == {"act": only_net, "width": only_net}
+    # Without the switch nothing is left that explains: never a circle of two siblings.
+    bare = [{k: v for k, v in config.items() if k != "a_learner"} for config in configs]
+    assert conditions_of(SparseColumns.of(bare)) == {}
