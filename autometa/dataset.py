@@ -96,9 +96,9 @@ def _content(values: pd.Series[Any]) -> Iterable[Any]:
     """Gives the bytes that tell a column from every other one."""
     if isinstance(values.dtype, np.dtype) and values.dtype.kind in "biufmM":
         return values.dtype.str.encode(), np.ascontiguousarray(values.to_numpy()).view(np.uint8)
-    texts = values.astype(object).map(str, na_action="ignore")
-    if isinstance(values.dtype, pd.StringDtype):
-        texts = values
+    texts = values
+    if not isinstance(values.dtype, pd.StringDtype):
+        texts = values.astype(object).map(str, na_action="ignore")
     array = pa.array(texts, type=pa.large_string(), from_pandas=True)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()

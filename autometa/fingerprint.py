@@ -38,7 +38,6 @@ def row_minhash(X: pd.DataFrame, y: np.ndarray[Any, Any]) -> list[int]:
     names = pd.util.hash_array(np.array([str(name) for name in X.columns], dtype=object))
     for position, name in enumerate(names):
         rows = rows + _mixed(_column_hash(X.iloc[:, position]) ^ name)
-    rows = np.unique(rows)
     steps = np.arange(N_HASHES, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return [int(_mixed(rows + step).min() >> np.uint64(32)) for step in steps]
 

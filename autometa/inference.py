@@ -39,6 +39,9 @@ MAX_CATEGORIES = 10_000
 TEXT_WORDS = 3.0
 """Mean number of words per value from which strings are text."""
 
+MOST_REPEATS = 10.0
+"""Mean number of rows per different value from which even long strings are categories."""
+
 _FEWEST_IDS = 10  # fewer values may differ by chance
 _MOSTLY = 0.9
 
@@ -131,7 +134,7 @@ def _infer_texts(
         return _numeric(name, known.spread(parse_numbers(known.texts, form), np.nan), form)
     if (form := date_format(known.texts)) is not None:
         return _date_texts(known, name, form)
-    if mean_words(levels) >= TEXT_WORDS:
+    if mean_words(levels) >= TEXT_WORDS and _repeats(levels) < MOST_REPEATS:
         return ReadColumn(Column(name=name, kind="text"), text_values(levels))
     return _categorical(levels, name, _mostly_numbers(levels))
 
@@ -161,6 +164,10 @@ def _categorical(levels: Levels, name: str, warning: str) -> ReadColumn:
     if n_rare:
         changes += ((f"values beyond the {MAX_CATEGORIES} commonest became missing", n_rare),)
     return ReadColumn(column, category_values(column, levels), changes)
+
+
+def _repeats(levels: Levels) -> float:
+    return float(levels.counts.sum()) / len(levels.texts)
 
 
 def _mostly_numbers(levels: Levels) -> str:

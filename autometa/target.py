@@ -159,7 +159,7 @@ def _infer_problem(
         return "classification", "the target is categorical"
     if numbers is None:
         return "classification", "the target is not numeric"
-    values = np.unique(numbers[~np.isnan(numbers)])
+    values = pd.unique(numbers[~np.isnan(numbers)])
     n = len(values)
     if n <= 2:
         return "classification", f"the target has {n} different values"

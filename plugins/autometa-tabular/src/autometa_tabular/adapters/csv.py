@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from autometa import DataAdapter, DataError, Dataset
-from autometa_tabular.adapters.files import check_file
+from autometa_tabular.adapters.files import check_file, check_memory
 from autometa_tabular.adapters.options import check_choice, check_options, sample_size
-from autometa_tabular.adapters.packed import TextBytes, read_text
+from autometa_tabular.adapters.packed import TextBytes, first_bytes, read_text, unpacked_size
 from autometa_tabular.adapters.sampling import sample_batches
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -38,6 +38,9 @@ _SNIFFED = 100  # records
 _HEAD = 1 << 18  # bytes, at first
 _BLOCK = 1 << 24  # bytes
 _LONGEST = 2**31 - 1  # of a field
+# Peak memory of reading and preparing, measured on numbers, single digits, words and long texts.
+_MEMORY_PER_BYTE = 5
+_MEMORY_PER_CELL = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,10 @@ class CsvAdapter(DataAdapter):
         _check(options)
         path = Path(source)
         check_file(path)
-        text = read_text(path, options.get("encoding"), is_sampled="sample_rows" in options)
+        is_sampled = "sample_rows" in options
+        if not is_sampled:
+            check_memory(path, _memory_needed(path))
+        text = read_text(path, options.get("encoding"), is_sampled=is_sampled)
         separator = options.get("separator")
         if separator is None and ".tsv" in path.suffixes[-2:]:
             separator = "\t"
@@ -98,6 +104,13 @@ def _check(options: Mapping[str, Any]) -> None:
     if len(options.get("separator", ",").encode()) != 1:
         check_choice("separator", options["separator"], (*SEPARATORS, "another ASCII character"))
     sample_size(options)
+
+
+def _memory_needed(path: Path) -> float:
+    head = first_bytes(path, _HEAD)
+    n_cells = sum(head.count(end.encode()) for end in (*SEPARATORS, "\n"))
+    cells_per_byte = n_cells / max(1, len(head))
+    return unpacked_size(path) * (_MEMORY_PER_BYTE + _MEMORY_PER_CELL * cells_per_byte)
 
 
 def _layout(path: Path, text: TextBytes, separator: str | None) -> _Layout:

@@ -14,10 +14,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from autometa import DataError, TaskError
-from autometa_tabular.adapters.files import check_memory
 
-# Measured on a table of numbers: peak memory of reading, typing and preparing per byte of text.
-_MEMORY_FACTOR = 8
 _GZIP_RATIO = 6  # text packs to about a sixth
 _CHUNK = 1 << 22
 _PROBE = 1 << 16
@@ -67,23 +64,20 @@ class TextBytes:
             yield lines
 
 
-def read_text(path: Path, encoding: str | None, *, is_sampled: bool) -> TextBytes:
+def read_text(path: Path, encoding: str | None = None, *, is_sampled: bool = False) -> TextBytes:
     """Finds out how a text file is packed and encoded.
 
     Args:
         path: A readable file; gzip and zip are told by their first bytes.
         encoding: What the user says; None = found out: a byte order mark, else UTF-8 if all bytes
             are valid, UTF-16 if every other byte is 0, else cp1252 (a superset of latin-1).
-        is_sampled: Whether only a part will be kept, so that its size does not matter.
+        is_sampled: Whether only a part will be kept; then the start alone is looked at.
 
     Raises:
-        DataError: If the file is broken, too large for the memory, or not text.
+        DataError: If the file is broken, or not text.
         TaskError: If the encoding is unknown.
     """
-    if not is_sampled:
-        check_memory(path, _MEMORY_FACTOR * _unpacked_size(path))
-    with _open(path) as file:
-        start = _guarded(path, file.read, _PROBE)
+    start = first_bytes(path, _PROBE)
     is_old_mac = b"\r" in start and b"\n" not in start
     notes: tuple[str, ...] = ()
     if encoding is not None:
@@ -132,7 +126,14 @@ def _is_utf8(path: Path, start: bytes | None) -> bool:
     return True
 
 
-def _unpacked_size(path: Path) -> float:
+def first_bytes(path: Path, size: int) -> bytes:
+    """Gives the first bytes of a file's content."""
+    with _open(path) as file:
+        return _guarded(path, file.read, size)
+
+
+def unpacked_size(path: Path) -> float:
+    """Gives the bytes of a file's content; for gzip an estimate."""
     size = path.stat().st_size
     match _packing(path):
         case "gzip":
