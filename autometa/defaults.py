@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,8 @@ from autometa.orchestrator.status import read_status
 from autometa.plugins import load_plugins
 from autometa.task import Limits, Task, load_task
 from autometa.tracking.tracker import NullTracker, StudyTracker, Tracker
-
-from autometa.tracking.uris import default_uris
+from autometa.tracking.ui import UiServer, serve
+from autometa.tracking.uris import default_uris, is_server
 from autometa.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ PRELOAD = (
     "sklearn.ensemble",
 )
 """Imported once and shared by all workers; whatever else a learner needs, its worker imports."""
+
+
+UI_PATIENCE_SECONDS = 5.0
 
 
 class Quiet:
@@ -159,15 +163,39 @@ def status(task: Task) -> dict[str, Any]:
     return read_status(task, workspace.study(task.name))
 
 
-def open_ui(task: Task, port: int) -> "UiServer":
-    """Gives the page of a task's runs; it is served while the context lasts.
+@contextmanager
+def open_ui(task: Task, port: int) -> Iterator[tuple[str, UiServer | None]]:
+    """Serves the page of a task's runs while the block lasts.
+
+    Args:
+        task: The task.
+        port: The first one to try.
+
+    Yields:
+        The link to the study's run, and the server; None when the tracking URI is a server with
+        pages of its own.
 
     Raises:
         StorageError: If nothing was tracked, or no server can be started.
     """
     workspace = Workspace.of(task.folder)
-    tracker = make_tracker(task, workspace, workspace.study(task.name))
-    return UiServer(tracker.status(), port=port)
+    folder = workspace.study(task.name)
+    if task.tracking == "none" or not folder.is_dir():
+        raise StorageError(
+            f"nothing was tracked for task {task.name!r}.",
+            hint="Run autometa optimize first, with tracking.",
+        )
+    uri = tracking_uri(task, workspace)
+    tracker = make_tracker(task, workspace, folder)
+    tracker.ensure_running()
+    shown = tracker.drain(UI_PATIENCE_SECONDS)
+    tracker.close()
+    if is_server(uri):
+        yield shown.url, None
+        return
+    artifacts = default_uris(workspace.root)[1] if task.tracking == "auto" else ""
+    with serve(uri, artifacts=artifacts, port=port) as server:
+        yield server.link(shown.experiment_id, shown.run_id), server
 
 
 def knowledge_home() -> Path:

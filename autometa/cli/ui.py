@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
 
 from autometa.cli import output
@@ -18,8 +20,9 @@ def ui(settings: Settings, task_file: str, *, port: int) -> None:
     from autometa.task import load_task
 
     task = load_task(task_file)
-    with defaults.open_ui(task, port) as link:
-        output.print_result(
-            settings, {"url": link.url, "tracking_uri": link.tracking_uri}, link.url
-        )
-        link.wait()
+    with defaults.open_ui(task, port) as (url, server):
+        output.print_result(settings, {"url": url}, url)
+        if server is not None:
+            output.note(settings, "serving until Ctrl-C")
+            with suppress(KeyboardInterrupt):
+                server.wait()

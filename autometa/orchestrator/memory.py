@@ -34,8 +34,7 @@ def fingerprint_of(prepared: PreparedData) -> Fingerprint:
     """Gives by what the data is recognised later."""
     from autometa.meta.record import Fingerprint
 
-    rows = tuple(int(value) for value in prepared.info["row_minhash"])
-    return Fingerprint(str(prepared.info["column_signature"]), rows)
+    return Fingerprint(str(prepared.info["column_signature"]), tuple(prepared.info["row_minhash"]))
 
 
 def describe_data(

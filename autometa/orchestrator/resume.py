@@ -29,10 +29,13 @@ def header(task: Task, setting: Setting, prepared: PreparedData, uid: str) -> di
     return {
         "version": 1,
         "uid": uid,
+        "name": task.name,
         "task": task.to_json(),
         "data_digest": prepared.digest,
+        "fingerprint": [prepared.info["column_signature"], prepared.info["row_minhash"]],
         "problem": prepared.problem,
-        "objectives": [metric.to_json() for metric in setting.objectives],
+        "objectives": [[metric.name, metric.direction] for metric in setting.objectives],
+        "metrics": [metric.to_json() for metric in setting.objectives],
         "bounded": [metric.to_json() for metric in setting.bounded],
         "space": space_to_json(setting.space),
         "initial": [dict(params) for params in setting.initial],
@@ -101,7 +104,7 @@ def frozen_setting(
             "%s came after the study began and is not searched; --fresh would", sorted(added)
         )
     return Setting(
-        objectives=tuple(Metric.from_json(metric) for metric in kept["objectives"]),
+        objectives=tuple(Metric.from_json(metric) for metric in kept["metrics"]),
         bounds=dict(task.constraints),
         bounded=tuple(Metric.from_json(metric) for metric in kept["bounded"]),
         space=space,

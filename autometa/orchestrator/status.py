@@ -33,7 +33,7 @@ def read_status(task: Task, folder: Path) -> dict[str, Any]:
     found = read_study(storage, task.name) if storage is not None else None
     attrs, results = found or ({}, [])
     header = attrs.get(HEADER, {})
-    objectives = tuple(Metric.from_json(metric) for metric in header.get("objectives", ()))
+    objectives = tuple(Metric.from_json(metric) for metric in header.get("metrics", ()))
     best = best_of(results, objectives, task.constraints) if objectives else None
     model = folder / MODEL
     finished = attrs.get(FINISHED)

@@ -15,6 +15,7 @@ from optuna.distributions import (
 from autometa.compressor import STAGES
 from autometa.errors import PluginError
 from autometa.learner import Space
+from autometa.meta.mapping import contains, is_active, ordered
 from autometa.trial import ParamValue
 
 if TYPE_CHECKING:
@@ -44,15 +45,21 @@ def join(
     """
     params: dict[str, BaseDistribution] = {LEARNER: CategoricalDistribution(tuple(learners))}
     conditions: dict[str, tuple[str, tuple[ParamValue, ...]]] = {}
+    values: dict[str, ParamValue] = {}
+    parts = dict(learners)
     for name, space in learners.items():
         _graft(params, conditions, name, space, LEARNER)
     for stage in STAGES:
         if choices := (compressors or {}).get(stage):
             parameter = stage_parameter(stage)
             params[parameter] = CategoricalDistribution((NO_STEP, *choices))
+            values[parameter] = NO_STEP
+            parts |= choices
             for name, space in choices.items():
                 _graft(params, conditions, name, space, parameter)
-    return Space(params, conditions)
+    for name, space in parts.items():
+        values |= {f"{name}.{key}": value for key, value in space.defaults.items()}
+    return Space(params, conditions, values)
 
 
 def _graft(
@@ -86,8 +93,9 @@ def check(name: str, space: Space) -> None:
     for child, (parent, _) in space.conditions.items():
         if unknown := {child, parent} - set(space.params):
             raise PluginError(f"space of {name}: a condition names unknown {sorted(unknown)}.")
-    defaults = active(space, space.defaults)
-    for key in defaults:
+    if _has_circle(space):
+        raise PluginError(f"space of {name}: its conditions go in a circle.")
+    for key in active(space, space.defaults):
         if key not in space.defaults:
             raise PluginError(f"space of {name}: the default of {key} is missing.")
         if not contains(space.params[key], space.defaults[key]):
@@ -95,37 +103,16 @@ def check(name: str, space: Space) -> None:
             raise PluginError(f"space of {name}: default {key}={value!r} is outside its range.")
 
 
-def contains(distribution: BaseDistribution, value: ParamValue) -> bool:
-    """Whether a value, as the user sees it, lies in a distribution."""
-    try:
-        return bool(distribution._contains(distribution.to_internal_repr(value)))
-    except (ValueError, TypeError):
-        return False
-
-
-def ordered(space: Space) -> list[str]:
-    """Gives all parameters, parents before their children, otherwise in declared order.
-
-    Raises:
-        PluginError: If conditions go in a circle.
-    """
-    order: list[str] = []
-    waiting = list(space.params)
-    while waiting:
-        ready = [key for key in waiting if space.conditions.get(key, ("",))[0] not in waiting]
-        if not ready:
-            raise PluginError(f"conditions go in a circle: {', '.join(sorted(waiting))}.")
-        order += ready
-        waiting = [key for key in waiting if key not in ready]
-    return order
-
-
-def is_active(space: Space, key: str, params: Mapping[str, ParamValue]) -> bool:
-    """Whether a parameter exists, given the values of those before it."""
-    if key not in space.conditions:
-        return True
-    parent, allowed = space.conditions[key]
-    return parent in params and params[parent] in allowed
+def _has_circle(space: Space) -> bool:
+    """Whether following parents from some parameter never ends."""
+    for key in space.conditions:
+        seen = set()
+        while key in space.conditions and key not in seen:
+            seen.add(key)
+            key = space.conditions[key][0]  # noqa: PLW2901 - walks up
+        if key in seen:
+            return True
+    return False
 
 
 def active(space: Space, params: Mapping[str, ParamValue]) -> list[str]:

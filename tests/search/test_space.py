@@ -4,7 +4,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from autometa.errors import PluginError
 from autometa.learner import Space
-from autometa.search import space as module
+from autometa.meta.mapping import contains
 from autometa.search.space import active, chain, check, defaults, join, part, suggest
 
 LINEAR = Space(
@@ -26,6 +26,8 @@ def test_join_makes_everything_conditional_on_its_part():
     assert joint.conditions["linear.ratio"] == ("linear.penalty", ("l1",))
     assert joint.conditions["cut.share"] == ("compress.prune", ("cut",))
     assert joint.params["compress.prune"].choices == ("none", "cut")
+    assert joint.defaults["linear.alpha"] == 1.0
+    assert joint.defaults["compress.prune"] == "none"
 
 
 def test_active_gives_parents_before_children():
@@ -42,7 +44,7 @@ def test_suggest_gives_active_parameters_within_their_ranges():
         trial = study.ask()
         params = suggest(trial, joint)
         assert list(params) == active(joint, params)
-        assert all(module.contains(joint.params[k], v) for k, v in params.items())
+        assert all(contains(joint.params[k], v) for k, v in params.items())
         study.tell(trial, 0.0)
 
 
