@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from autometa.tracking import processes, spool, state
@@ -69,11 +69,12 @@ class Watch:
         return 0.0 if self._ended_at is None else time.monotonic() - self._ended_at
 
 
-def run(study_dir: Path) -> None:
-    """Replays until there is nothing left to wait for."""
+def run(study_dir: Path) -> Pump:
+    """Replays until there is nothing left to wait for; gives what is to be closed at the end."""
     path = study_dir / spool.FILE
-    with closing(Pump(path, study_dir / state.FILE, user=_user())) as pump:
-        _run(path, pump, Watch(path))
+    pump = Pump(path, study_dir / state.FILE, user=_user())
+    _run(path, pump, Watch(path))
+    return pump
 
 
 def _run(path: Path, pump: Pump, watch: Watch) -> None:
@@ -139,30 +140,36 @@ def main(argv: list[str]) -> int:
     """Runs the process.
 
     Args:
-        argv: The study folder.
+        argv: Study folders, replayed one after the other.
 
     Returns:
-        The exit code; 0 also when another tracker process has the study.
+        The exit code; 0 also when another tracker process has a study.
     """
-    (folder,) = argv
-    study_dir = Path(folder)
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
     )
-    lock = None
-    for _ in range(10):
-        # Whoever looks whether a tracker runs holds the lock for a moment.
-        if (lock := processes.acquire(study_dir / processes.LOCK)) is not None:
-            break
-        time.sleep(POLL_SECONDS)
-    if lock is None:
-        return 0
     os.environ.update(_SETTINGS)
-    gc.disable()  # until MLflow is imported and the store open: a quarter of their time
-    if spool.last(study_dir / spool.FILE) is not None:
-        run(study_dir)
+    with ExitStack() as stack:
+        for folder in map(Path, argv):
+            lock = _lock(folder)
+            if lock is None:
+                continue
+            if spool.last(folder / spool.FILE) is not None:
+                # At the end only: MLflow keeps one pool of connections for all of them.
+                stack.enter_context(closing(run(folder)))
+            os.close(lock)
     return 0
 
 
+def _lock(study_dir: Path) -> int | None:
+    for _ in range(10):
+        # Whoever looks whether a tracker runs holds the lock for a moment.
+        if (lock := processes.acquire(study_dir / processes.LOCK)) is not None:
+            return lock
+        time.sleep(POLL_SECONDS)
+    return None
+
+
 if __name__ == "__main__":
+    gc.disable()  # until MLflow is imported and the store open: a quarter of their time
     sys.exit(main(sys.argv[1:]))

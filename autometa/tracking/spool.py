@@ -114,7 +114,7 @@ def read(path: Path, offset: int = 0, limit: int = 1 << 20) -> list[tuple[Event 
             data = file.read(limit)
             if data and b"\n" not in data:
                 data += file.readline()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     events = []
     for line in data[: data.rfind(b"\n") + 1].splitlines(keepends=True):
@@ -133,7 +133,7 @@ def last(path: Path) -> Event | None:
                 lines = file.read(length).rpartition(b"\n")[0].rsplit(b"\n", 1)
                 if len(lines) == 2 or length >= size:
                     return _parse(lines[-1])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     return None
 

@@ -5,144 +5,22 @@ Nothing here waits for a store, and nothing here imports MLflow.
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
-from autometa.errors import StorageError
 from autometa.tracking import events, processes, spool, state
 from autometa.tracking.events import ModelInfo, StudyInfo, Told
+from autometa.tracking.interface import NullTracker, StudyTracker, TrackingStatus
+from autometa.tracking.rebuild import replay_again
+from autometa.tracking.spawn import TrackerProcess
+from autometa.tracking.sqlitecheck import check_store, set_aside
 from autometa.tracking.uris import deep_link
 from autometa.trial import Outcome, TrialResult
 
-_log = logging.getLogger(__name__)
-
-LOG = "tracker.log"
-MAX_LOG_BYTES = 1 << 20
-MIN_RESPAWN_SECONDS = 2.0
-MAX_RESPAWN_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackingStatus:
-    """Where a study can be seen, and how much of it.
-
-    Args:
-        tracking_uri: Of the store; "" without tracking.
-        experiment_id: None until the store answered once.
-        run_id: Of the parent run; None until it exists.
-        url: Opens the run: the server's own page, or what `autometa ui` shows.
-        pending: Events that are not in the store yet.
-        refused: Events that the store will never take.
-        last_error: Why the replay does not go on, "" when it does.
-        is_running: Whether a tracker process is at work.
-    """
-
-    tracking_uri: str = ""
-    experiment_id: str | None = None
-    run_id: str | None = None
-    url: str = ""
-    pending: int = 0
-    refused: int = 0
-    last_error: str = ""
-    is_running: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """Gives what ``optimize --json`` prints as ``mlflow``."""
-        return {
-            "tracking_uri": self.tracking_uri,
-            "experiment_id": self.experiment_id,
-            "run_id": self.run_id,
-            "url": self.url,
-        }
-
-
-class StudyTracker(Protocol):
-    """What a study tells about itself; `Tracker` and `NullTracker` are the two kinds."""
-
-    def start(self, info: StudyInfo) -> None:
-        """Tells that the study begins or goes on."""
-
-    def trial(self, result: TrialResult, told: Told) -> None:
-        """Tells of a finished trial; interrupted ones and ones told before are left out."""
-
-    def artifact(self, path: Path, folder: str = "") -> None:
-        """Tells of a file that the run's page shall show."""
-
-    def model(self, info: ModelInfo) -> None:
-        """Tells of the winner."""
-
-    def finish(
-        self,
-        status: str,
-        metrics: Mapping[str, float | None] | None = None,
-        tags: Mapping[str, object] | None = None,
-    ) -> None:
-        """Tells that the study ends: FINISHED, KILLED or FAILED."""
-
-    def ensure_running(self) -> None:
-        """Sees to it that a tracker process runs while there is something to replay."""
-
-    def status(self) -> TrackingStatus:
-        """Gives how far the replay is."""
-        ...
-
-    def drain(self, timeout: float) -> TrackingStatus:
-        """Waits at most `timeout` seconds until everything is in the store."""
-        ...
-
-    def reset(self) -> None:
-        """Forgets all that was told, to tell it anew into a fresh run."""
-
-    def close(self) -> None:
-        """Closes the spool; the tracker process goes on alone."""
-
-
-class NullTracker:
-    """Is what ``tracking: none`` asks for."""
-
-    def start(self, info: StudyInfo) -> None:
-        """Does nothing."""
-
-    def trial(self, result: TrialResult, told: Told) -> None:
-        """Does nothing."""
-
-    def artifact(self, path: Path, folder: str = "") -> None:
-        """Does nothing."""
-
-    def model(self, info: ModelInfo) -> None:
-        """Does nothing."""
-
-    def finish(
-        self,
-        status: str,
-        metrics: Mapping[str, float | None] | None = None,
-        tags: Mapping[str, object] | None = None,
-    ) -> None:
-        """Does nothing."""
-
-    def ensure_running(self) -> None:
-        """Does nothing."""
-
-    def status(self) -> TrackingStatus:
-        """Gives an empty status."""
-        return TrackingStatus()
-
-    def drain(self, timeout: float) -> TrackingStatus:
-        """Gives an empty status at once."""
-        return self.status()
-
-    def reset(self) -> None:
-        """Does nothing."""
-
-    def close(self) -> None:
-        """Does nothing."""
+__all__ = ["NullTracker", "StudyTracker", "Tracker", "TrackingStatus"]
 
 
 class Tracker:
@@ -177,7 +55,7 @@ class Tracker:
         self._now_ms = now_ms
         self._spool = spool.Spool(study_dir / spool.FILE)
         self._study = ""
-        self._process = _TrackerProcess(study_dir)
+        self._process = TrackerProcess(study_dir)
         self._uid = ""
         self._replaces: list[str] = []
         self._told: set[int] = set()
@@ -204,7 +82,12 @@ class Tracker:
         self._remember(event)
 
     def start(self, info: StudyInfo) -> None:
-        """See `StudyTracker`."""
+        """See `StudyTracker`.
+
+        Raises:
+            StorageError: Also if a SQLite store is corrupt or of another schema.
+        """
+        check_store(self.tracking_uri)
         where = {
             "uid": self._uid or uuid.uuid4().hex,
             "tracking_uri": self.tracking_uri,
@@ -282,7 +165,16 @@ class Tracker:
         return status
 
     def reset(self) -> None:
-        """See `StudyTracker`. The runs told so far are deleted once the fresh one exists."""
+        """See `StudyTracker`. The runs told so far are deleted once the fresh one exists.
+
+        A SQLite store that cannot be used is moved aside; other studies of this workspace that
+        were shown in it are then replayed too, in the background.
+        """
+        if set_aside(self.tracking_uri) is not None:
+            neighbours = sorted(self.study_dir.parent.iterdir())
+            replay_again(
+                [folder for folder in neighbours if folder != self.study_dir], self.tracking_uri
+            )
         if self._uid:
             self._replaces = [*self._replaces, self._uid]
         self._spool.clear()
@@ -294,83 +186,3 @@ class Tracker:
         """See `StudyTracker`."""
         self._spool.close()
         self._process.reap()
-
-
-class _TrackerProcess:
-    """Spawns the tracker process of a study, not too often."""
-
-    def __init__(self, study_dir: Path) -> None:
-        self._study_dir = study_dir
-        self._pid: int | None = None
-        self._n_in_vain = 0
-        self._left_at = -1
-        self._not_before = 0.0
-
-    def is_running(self) -> bool:
-        self.reap()
-        return self._pid is not None or processes.is_locked(self._study_dir / processes.LOCK)
-
-    def reap(self) -> None:
-        """Takes note of the end of the process that was spawned here."""
-        if self._pid is None:
-            return
-        try:
-            pid, _ = os.waitpid(self._pid, os.WNOHANG)
-        except ChildProcessError:
-            pid = self._pid
-        if pid:
-            self._pid = None
-
-    def ensure_running(self, left_at: Callable[[], int | None]) -> None:
-        """Spawns a process when none runs; one that gets nowhere is followed ever more slowly.
-
-        Args:
-            left_at: Gives the byte of the spool at which it would begin, None if at none.
-        """
-        if self._pid is not None:
-            self.reap()
-        if self._pid is not None or time.monotonic() < self._not_before:
-            return
-        if self.is_running() or (left := left_at()) is None:
-            return
-        self._n_in_vain = self._n_in_vain + 1 if left == self._left_at else 0
-        self._left_at = left
-        self._spawn()
-        wait = min(MAX_RESPAWN_SECONDS, MIN_RESPAWN_SECONDS * 2**self._n_in_vain)
-        self._not_before = time.monotonic() + wait
-
-    def _spawn(self) -> None:
-        log = self._study_dir / LOG
-        try:
-            if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
-                os.truncate(log, 0)
-            # Not `subprocess`: it warns of children that outlive it, and this one shall. `-P`
-            # keeps the current folder out of the module path: it may hold a `types.py`.
-            self._pid = os.posix_spawn(
-                sys.executable,
-                [
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "autometa.tracking.process",
-                    str(self._study_dir.absolute()),
-                ],
-                os.environ,
-                file_actions=_streams(log),
-                setsid=True,
-                setsigmask=(),
-            )
-        except OSError as exc:
-            raise StorageError(
-                f"cannot start the tracker of {self._study_dir}: {exc.strerror}.",
-                hint=f"Make {log} writable, then run the same command again.",
-            ) from exc
-
-
-def _streams(log: Path) -> list[tuple[Any, ...]]:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    return [
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o644),
-        (os.POSIX_SPAWN_DUP2, 1, 2),
-    ]
