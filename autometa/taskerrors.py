@@ -57,8 +57,7 @@ def to_task_error(
         overridden: Paths whose values came from the command line instead of the file.
     """
     details = _causes(exc.errors(include_url=False))
-    # An unknown key goes before what it left out in the same line.
-    details.sort(key=lambda d: (document.line(d["loc"]) or 0, d["type"] != "extra_forbidden"))
+    details.sort(key=lambda detail: document.line(detail["loc"]) or 0)
     first, others = details[0], [dotted(_path(d, document)) for d in details[1:]]
     path = _path(first, document)
     message, hint = _explain(first, path, document, sections)

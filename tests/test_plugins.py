@@ -370,7 +370,7 @@ def make(name, *, schemes=(), suffixes=()):
 
 @hookimpl
 def autometa_data_adapters():
-    return [make("plain", suffixes=[".q"]), make("packed", suffixes=[".q.zz", ".z1"]),
+    return [make("plain", suffixes=[".q", ".zz"]), make("packed", suffixes=[".q.zz", ".z1"]),
             make("shop", schemes=["shop"]), make("rival", suffixes=[".z1"])]
 """
 
@@ -381,6 +381,7 @@ def autometa_data_adapters():
         ("/a/b.q", "plain"),
         ("/a/B.Q", "plain"),
         ("/a/b.q.zz", "packed"),
+        ("/a/b.zz", "plain"),
         ("shop:things", "shop"),
         ("SHOP://x.q", "shop"),
     ],
