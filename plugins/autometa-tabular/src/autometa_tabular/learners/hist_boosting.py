@@ -89,6 +89,7 @@ class HistBoosting(TabularLearner):
         estimator = self._estimator(rows, is_categorical, is_classification, context)
         clock = Clock(context)
         chunk = _CHUNK if np.isfinite(clock.left()) else rows.n_rounds
+        _fill_empty(rows.train[0])
         valid = rows.valid
         extra = {} if valid is None else dict(zip(_VALID_NAMES, valid, strict=True))
         while True:
@@ -139,6 +140,11 @@ class HistBoosting(TabularLearner):
 
 
 _VALID_NAMES = ("X_val", "y_val", "sample_weight_val")
+
+
+def _fill_empty(Z: Array) -> None:
+    """Writes 0 into columns of NaN only: scikit-learn 1.9 fails to bin them."""
+    Z[:, np.isnan(Z).all(axis=0)] = 0.0
 
 
 def _codes(levels: Array) -> Array:
