@@ -164,9 +164,7 @@ class Crew:
         )
         worker.read_output()
         self._finish(worker, report)
-        if message.retires:
-            worker.retires = True
-            self._start_worker()
+        worker.retires = message.retires
 
     def _finish(self, worker: WorkerHandle, report: JobReport) -> None:
         if worker.running is not None:
@@ -185,8 +183,7 @@ class Crew:
                 ended = event is Event.ENDED
                 died = describe_exit(os.waitstatus_to_exitcode(argument)) if ended else failed
                 self._bury(worker, f"worker {died}", seconds)
-                if not worker.retires:
-                    self._start_worker()
+                self._start_worker()
         except EOFError:
             self._replace_nursery()
 

@@ -62,7 +62,7 @@ class WorkerHandle:
         self.total_cpu_seconds = 0.0
         self.words = b""  # what it printed last outside of jobs
         self.is_ready = False
-        self.retires = False  # ends by itself and is replaced already
+        self.retires = False  # is about to end by itself
         self.is_over = False  # nothing more comes from it
         self.is_closed = False
         self._incoming = bytearray()
@@ -108,8 +108,8 @@ class WorkerHandle:
         while not self.is_over and (data := self._read()):
             start = len(self._incoming)
             self._incoming += data
-            while (end := self._incoming.find(b"\n", start)) >= 0:
-                lines.append(Message(**json.loads(self._incoming[:end])))
+            while (end := self._incoming.find(b"\n", start)) >= 0 and not self.is_over:
+                lines += self._decode(self._incoming[:end])
                 del self._incoming[: end + 1]
                 start = 0
         return lines
@@ -134,6 +134,13 @@ class WorkerHandle:
         self.channel.close()
         self.theirs.close()
         self.output.close()
+
+    def _decode(self, line: bytearray) -> list[Message]:
+        try:
+            return [Message(**json.loads(line))]
+        except (ValueError, TypeError):  # a job wrote to a descriptor that is not its own
+            self.is_over = True
+            return []
 
     def _read(self) -> bytes:
         try:

@@ -39,7 +39,7 @@ class Nursery:
         self._memory_mib = memory_mib
         self._workers: dict[int, int] = {}  # process id: worker
         self._bell, self._ringer = socket.socketpair()
-        self._parent_end = os.pidfd_open(parent) if hasattr(os, "pidfd_open") else -1
+        self._parent_end = _watch_process(parent)
 
     def run(self) -> None:
         """Serves until the parent ends or closes the socket; then ends all processes below."""
@@ -151,6 +151,14 @@ class Nursery:
     def _tell(self, event: Event, worker: int, argument: int, seconds: float = 0.0) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._control.sendall(EVENT.pack(event, worker, argument, seconds))
+
+
+def _watch_process(pid: int) -> int:
+    """Gives a descriptor that becomes readable when the process ends, or -1 where there is none."""
+    try:
+        return os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+    except OSError:  # some containers do not allow it
+        return -1
 
 
 def main(config: Mapping[str, Any]) -> None:

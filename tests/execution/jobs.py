@@ -1,5 +1,6 @@
 """What the tests run in workers, by ``"<this file>:name"``."""
 
+import contextlib
 import ctypes
 import json
 import multiprocessing
@@ -289,6 +290,13 @@ def print_lines(payload, deadline):
 
 def close_everything(payload, deadline):
     os.closerange(3, 200)
+    time.sleep(60)
+
+
+def scribble(payload, deadline):
+    for descriptor in range(3, 20):
+        with contextlib.suppress(OSError):
+            os.write(descriptor, b"what is this\n")
     time.sleep(60)
 
 

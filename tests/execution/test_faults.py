@@ -345,9 +345,11 @@ def test_fault_65_removed_working_directory_is_not_the_pools_end(
         assert run(pool, "echo", {"x": 1}).value == {"x": 1}
 
 
-def test_job_that_closes_all_files_costs_itself(pool: WorkerPool, run: Run) -> None:
-    report = run(pool, "close_everything")
-    assert report.outcome is JobOutcome.DIED
+@pytest.mark.parametrize("name", ["close_everything", "scribble"])
+def test_job_that_meddles_with_our_files_costs_itself(
+    pool: WorkerPool, run: Run, name: str
+) -> None:
+    assert run(pool, name).outcome is JobOutcome.DIED
 
 
 @pytest.mark.parametrize("while_importing", [False, True], ids=["running", "importing"])
