@@ -388,5 +388,7 @@ def is_feasible(result: TrialResult, bounds: Mapping[str, float]) -> bool:
 
 
 def _reason(report: JobReport) -> str:
+    if report.outcome is JobOutcome.NOT_APPLICABLE:
+        return report.reason
     kind = report.error_type.rpartition(".")[2]
     return f"{kind}: {report.reason}" if kind and kind not in report.reason else report.reason
