@@ -26,7 +26,11 @@ from autometa.prepare import Prepared, open_prepared
 from autometa.resolve import resolve
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
+
+CHECKED_ROWS = 8
+"""Rows of the first fold that the model, loaded again, must predict as it did."""
 
 
 def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
@@ -68,6 +72,10 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     limit = payload["keep_below"]
     keep = limit is None or metrics[0].loss(scores[0]) <= limit
     written = _write(model, folder / f"model-{fold}", payload["learner"]) if keep else None
+    if written is not None and fold == 0:
+        sample = prepared.X.iloc[rows[:CHECKED_ROWS]]
+        if fault := _reading_fault(type(model), folder / f"model-{fold}", sample, predictions):
+            return {"invalid": f"{payload['learner']}: {fault}"}
     return {"scores": scores, "model": written, "fit_seconds": fit_seconds}
 
 
@@ -130,6 +138,17 @@ def _score_fault(metrics: list[Metric], scores: list[float]) -> str:
         if not math.isfinite(value):
             return f"metric {metric.name} is {value} on these rows"
     return ""
+
+
+def _reading_fault(
+    kind: type[Model], folder: Path, sample: pd.DataFrame, predictions: NDArray[Any]
+) -> str:
+    """Says in what a saved model differs once it is loaded: it could not be delivered."""
+    # A load that raises ends the trial with what it says.
+    loaded = kind.load(folder).predict(sample)
+    if np.allclose(loaded, predictions[: len(sample)], rtol=1e-3, atol=1e-5):
+        return ""
+    return "a saved model must predict the same once it is loaded"
 
 
 def _write(model: Model, folder: Path, factory: str) -> str:
