@@ -60,7 +60,8 @@ class Column:
 
     def to_json(self) -> dict[str, Any]:
         """Gives a JSON object; empty entries are left out."""
-        return {key: value for key, value in asdict(self).items() if value}
+        entries = asdict(self) | {"categories": list(self.categories)}
+        return {key: value for key, value in entries.items() if value}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Column:

@@ -82,9 +82,9 @@ class Dataset:
     def digest(self) -> str:
         """Gives the SHA-256 (hex) of names and values as read; equal in every process."""
         total = hashlib.sha256(json.dumps([len(self.raw), self.raw.shape[1]]).encode())
-        for position, name in enumerate(self.raw.columns):
+        for name, values in self.raw.items():
             total.update(json.dumps(str(name)).encode())
-            for part in _content(self.raw.iloc[:, position]):
+            for part in _content(values):
                 total.update(part)
         return total.hexdigest()
 

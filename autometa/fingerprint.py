@@ -36,8 +36,8 @@ def row_minhash(X: pd.DataFrame, y: np.ndarray[Any, Any]) -> list[int]:
     """
     rows = pd.util.hash_array(y.astype(np.float64))
     names = pd.util.hash_array(np.array([str(name) for name in X.columns], dtype=object))
-    for position, name in enumerate(names):
-        rows = rows + _mixed(_column_hash(X.iloc[:, position]) ^ name)
+    for name, (_, values) in zip(names, X.items(), strict=True):
+        rows = rows + _mixed(_column_hash(values) ^ name)
     steps = np.arange(N_HASHES, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return [int(_mixed(rows + step).min() >> np.uint64(32)) for step in steps]
 

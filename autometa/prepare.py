@@ -19,7 +19,7 @@ from autometa.inference import numbers_of
 from autometa.prepared import Prepared, open_prepared, write_prepared
 from autometa.resolve import resolve
 from autometa.schema import Schema, describe_dropped, read_table, require_columns, show_name
-from autometa.split import Mask, Split, SplitRequest, make_split
+from autometa.split import Mask, Split, SplitRequest, make_split, require_rows
 from autometa.target import Target, encode, find_class, read_target, require_finite, written
 
 __all__ = ["Prepared", "open_prepared", "prepare"]
@@ -68,6 +68,7 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     roles = _roles(payload, validation)
     _require_roles(dataset, roles)
     target = _read_target(dataset, payload)
+    require_rows(len(target.y))
     schema = _features(dataset, roles)
     warnings = [*dataset.notes, *_warn_of_columns(dataset, roles)]
     table = _usable_rows(dataset, target, schema, roles, warnings)

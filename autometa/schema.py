@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from autometa.columns import REASONS, Column, ReadColumn, read_column
+from autometa.columns import REASONS, Column, RawColumn, ReadColumn, read_column
 from autometa.errors import DataError
 from autometa.inference import infer_column
 
@@ -132,17 +132,14 @@ def read_table(
     Raises:
         DataError: See `Schema.infer` and `Schema.apply`.
     """
-    positions = _positions(raw)
+    columns = _columns(raw)
     if schema is None:
-        read = [infer_column(raw.iloc[:, i], name, decimal) for name, i in positions.items()]
+        read = [infer_column(values, name, decimal) for name, values in columns.items()]
         schema = Schema(tuple(one.column for one in read))
     else:
-        require_columns(schema.names, positions, "The table has no column")
-        read = [
-            read_column(column, raw.iloc[:, positions[column.name]])
-            for column in schema
-            if column.kind != "dropped"
-        ]
+        require_columns(schema.names, columns, "The table has no column")
+        kept = (column for column in schema if column.kind != "dropped")
+        read = [read_column(column, columns[column.name]) for column in kept]
     return schema, frame_of(read, len(raw)), _notes(read)
 
 
@@ -188,21 +185,16 @@ def show_name(name: str) -> str:
     return repr(name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 1] + "…")
 
 
-def _positions(raw: pd.DataFrame) -> dict[str, int]:
-    names = [str(name) for name in raw.columns]
-    positions = {name: i for i, name in enumerate(names)}
-    if len(positions) < len(names):
-        unique, counts = np.unique(np.array(names, dtype=object), return_counts=True)
-        raise duplicate_names([str(name) for name in unique[counts > 1]])
-    return positions
-
-
-def duplicate_names(names: list[str]) -> DataError:
-    """Gives the error for names that several columns share."""
-    return DataError(
-        f"Several columns have one name: {_names(names)}.",
-        hint="Give each column a name of its own.",
-    )
+def _columns(raw: pd.DataFrame) -> dict[str, RawColumn]:
+    columns = {str(name): values for name, values in raw.items()}
+    if len(columns) < raw.shape[1]:
+        counts = Counter(map(str, raw.columns))
+        repeated = [name for name, count in counts.items() if count > 1]
+        raise DataError(
+            f"Several columns have one name: {_names(repeated)}.",
+            hint="Give each column a name of its own.",
+        )
+    return columns
 
 
 def describe_dropped(columns: Iterable[Column]) -> list[str]:

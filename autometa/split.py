@@ -112,7 +112,7 @@ def make_split(request: SplitRequest) -> tuple[Split, list[str]]:
     """
     rng = np.random.default_rng(request.seed)
     warnings: list[str] = []
-    _require_rows(request.n_rows - (0 if request.is_test is None else int(request.is_test.sum())))
+    require_rows(request.n_rows - (0 if request.is_test is None else int(request.is_test.sum())))
     kind = _kind(request)
     codes = np.full(request.n_rows, TEST, dtype=np.int64)
     rows = np.flatnonzero(~_test_part(request, kind, rng, warnings))
@@ -144,7 +144,12 @@ def _n_folds(request: SplitRequest, n_rows: int) -> int:
     return 3 if n_rows <= 50_000 else 1
 
 
-def _require_rows(n_rows: int) -> None:
+def require_rows(n_rows: int) -> None:
+    """Checks that there are enough rows with a target.
+
+    Raises:
+        DataError: If there are fewer than `FEWEST_ROWS`.
+    """
     if n_rows < FEWEST_ROWS:
         rows = "row" if n_rows == 1 else "rows"
         raise DataError(
