@@ -92,10 +92,11 @@ class ExtraTrees(TabularLearner):
             forest.fit(rows.Z, outputs[:, 0] if outputs.shape[1] == 1 else outputs, rows.weight)
             if clock.expired():
                 break
-        return join([_flatten(tree.tree_) for tree in forest.estimators_])
+        return join([flatten(tree.tree_) for tree in forest.estimators_])
 
 
-def _flatten(tree: Any) -> Tree:
+def flatten(tree: Any) -> Tree:
+    """Reads a fitted tree of scikit-learn; `values` are (nodes, outputs)."""
     return Tree(
         feature=np.where(tree.children_left < 0, -1, tree.feature),
         threshold=tree.threshold,

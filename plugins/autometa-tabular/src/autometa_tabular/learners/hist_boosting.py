@@ -11,7 +11,7 @@ from autometa_tabular.classes import Array
 from autometa_tabular.clock import Clock
 from autometa_tabular.learners.base import Rows, TabularLearner
 from autometa_tabular.learners.boosting import BoostingRows, boosting_rows, category_columns
-from autometa_tabular.models.trees import Tree, TreesModel, join
+from autometa_tabular.models.trees import Tree, Trees, TreesModel, join
 
 _CHUNK = 50  # rounds between two looks at the clock
 
@@ -77,7 +77,10 @@ class HistBoosting(TabularLearner):
             estimator = self._boost(boosting, is_categorical, bool(rows.classes), context)
         scores = estimator.validation_score_
         n_rounds = int(np.argmax(scores)) if len(scores) else estimator.n_iter_
-        return self._model(rows, estimator, n_rounds, is_categorical)
+        trees = trees_of(estimator, max(n_rounds, 1), is_categorical)
+        base = np.asarray(estimator._baseline_prediction, dtype=np.float64).ravel()
+        link = "logits" if rows.classes else "value"
+        return TreesModel(rows.plan, rows.classes, trees, base=base, link=link)
 
     def _boost(
         self,
@@ -125,21 +128,26 @@ class HistBoosting(TabularLearner):
             warm_start=True,
         )
 
-    def _model(self, rows: Rows, estimator: Any, n_rounds: int, is_categorical: Array) -> Model:
-        columns = np.concatenate([np.flatnonzero(is_categorical), np.flatnonzero(~is_categorical)])
-        categories = []
-        if is_categorical.any():
-            encoder = estimator._preprocessor.named_transformers_["encoder"]
-            categories = [_codes(levels) for levels in encoder.categories_]
-        rounds = estimator._predictors[: max(n_rounds, 1)]
-        trees = [_flatten(tree, columns, categories) for trees in rounds for tree in trees]
-        base = np.asarray(estimator._baseline_prediction, dtype=np.float64).ravel()
-        if not rows.classes:
-            return TreesModel(rows.plan, None, join(trees), base=base, link="value")
-        return TreesModel(rows.plan, rows.classes, join(trees), base=base, link="logits")
-
 
 _VALID_NAMES = ("X_val", "y_val", "sample_weight_val")
+
+
+def trees_of(estimator: Any, n_rounds: int, is_categorical: Array) -> Trees:
+    """Reads the trees out of a fitted estimator.
+
+    Args:
+        estimator: A HistGradientBoosting estimator of scikit-learn.
+        n_rounds: The first so many rounds, >= 1.
+        is_categorical: (p,) bool as it was given to the estimator.
+    """
+    # Inside, scikit-learn puts the categorical columns first and codes their levels anew.
+    columns = np.concatenate([np.flatnonzero(is_categorical), np.flatnonzero(~is_categorical)])
+    categories = []
+    if is_categorical.any():
+        encoder = estimator._preprocessor.named_transformers_["encoder"]
+        categories = [_codes(levels) for levels in encoder.categories_]
+    rounds = estimator._predictors[:n_rounds]
+    return join([_flatten(tree, columns, categories) for trees in rounds for tree in trees])
 
 
 def _fill_empty(Z: Array) -> None:

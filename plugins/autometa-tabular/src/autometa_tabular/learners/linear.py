@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from autometa import FitContext, Model, NotApplicable, TabularEncoder
-from autometa_tabular.classes import Array
 from autometa_tabular.clock import Clock
 from autometa_tabular.learners.base import Rows, TabularLearner
 from autometa_tabular.models.linear import LinearModel
 from autometa_tabular.solvers.penalised import Problem, Solution
 
-ENCODING_DEFAULTS: dict[str, Any] = {"scale": "standard", "categorical": "onehot"}
+ENCODING_DEFAULTS: dict[str, Any] = {"scale": "squash", "categorical": "onehot"}
 REGRESSION_DEFAULTS: dict[str, Any] = {**ENCODING_DEFAULTS, "target_transform": "none"}
 
 
@@ -46,8 +45,9 @@ def linear_encoder(config: Mapping[str, Any]) -> TabularEncoder:
 class LinearRegression(TabularLearner):
     """A linear model of the standardised target, or of its logarithm.
 
-    The logarithm needs positive targets; predictions are corrected for the bias of going back
-    (Duan 1983, smearing) and stay within a factor e of the range seen in training.
+    Predictions stay within the range seen in training, widened by its own width on both sides:
+    one absurd value in a row gives no absurd prediction. The logarithm needs positive targets, is
+    corrected for the bias of going back (Duan 1983, smearing), and its range is widened by 1.
     """
 
     PROBLEM = "regression"
@@ -76,14 +76,10 @@ class LinearRegression(TabularLearner):
         )
         coef, intercept = self.solve(problem)
         coef, intercept = coef * spread, intercept * spread + center
-        model = LinearModel(rows.plan, None, coef, intercept)
-        if not is_log:
-            return model
-        log_range = _log_range(y, model.predict_encoded(rows.Z), rows.weight)
-        return LinearModel(rows.plan, None, coef, intercept, log_range=log_range)
-
-
-def _log_range(y: Array, fitted: Array, weight: Array) -> tuple[float, float, float]:
-    lowest, highest = float(y.min()) - 1.0, float(y.max()) + 1.0
-    residual = y - np.clip(fitted, lowest, highest)
-    return lowest, highest, float(np.average(np.exp(residual), weights=weight))
+        margin = 1.0 if is_log else float(np.ptp(y))
+        bounds = (float(y.min()) - margin, float(y.max()) + margin)
+        model = LinearModel(rows.plan, None, coef, intercept, bounds=bounds)
+        if is_log:
+            residual = y - model.predict_encoded(rows.Z)
+            model.log_factor = float(np.average(np.exp(residual), weights=rows.weight))
+        return model

@@ -28,7 +28,7 @@ def space() -> Space:
 class Ridge(LinearRegression):
     """Least squares with a squared penalty (Hoerl & Kennard 1970), in closed form."""
 
-    DEFAULTS: ClassVar[dict[str, Any]] = {"alpha": 1.0, **REGRESSION_DEFAULTS}
+    DEFAULTS: ClassVar[dict[str, Any]] = {"alpha": 3.0, **REGRESSION_DEFAULTS}
 
     def solve(self, problem: Problem) -> Solution:
         """Gives coefficients for the standardised target."""

@@ -24,8 +24,9 @@ class LinearModel(TabularModel):
         classes: None for regression.
         coef: (width, k) float64; k is 1 for regression and for two classes.
         intercept: (k,) float64.
-        log_range: For a target fitted as logarithm: (lowest, highest, factor). The prediction is
-            ``factor * exp(value)`` with the value held within lowest and highest. Else None.
+        bounds: (lowest, highest) that a value is held within; None for classification.
+        log_factor: For a target fitted as logarithm: the prediction is ``log_factor * exp(value)``,
+            after the bounds. Else None.
     """
 
     format: ClassVar[str] = "linear"
@@ -37,12 +38,14 @@ class LinearModel(TabularModel):
         coef: Array,
         intercept: Array,
         *,
-        log_range: tuple[float, float, float] | None = None,
+        bounds: tuple[float, float] | None = None,
+        log_factor: float | None = None,
     ) -> None:
         super().__init__(plan, classes)
         self.coef = coef
         self.intercept = intercept
-        self.log_range = log_range
+        self.bounds = bounds
+        self.log_factor = log_factor
 
     def predict_encoded(self, Z: Array) -> Array:
         """Predicts encoded rows, see `TabularModel.predict_encoded`."""
@@ -52,28 +55,27 @@ class LinearModel(TabularModel):
             outputs[rows] = Z[rows].astype(np.float64) @ self.coef + self.intercept
         if self.classes is not None:
             return softmax(outputs)
-        if self.log_range is None:
-            return outputs[:, 0]
-        lowest, highest, factor = self.log_range
-        values: Array = factor * np.exp(np.clip(outputs[:, 0], lowest, highest))
-        return values
+        values: Array = outputs[:, 0] if self.bounds is None else outputs[:, 0].clip(*self.bounds)
+        return values if self.log_factor is None else self.log_factor * np.exp(values)
 
     def save(self, folder: Path) -> None:
         """Writes ``plan.json``, ``linear.json`` and ``linear.npz``."""
         self.save_plan(folder)
         classes = self.classes.to_json() if self.classes else None
-        write_json(folder / _META, {"classes": classes, "log_range": self.log_range})
+        meta = {"classes": classes, "bounds": self.bounds, "log_factor": self.log_factor}
+        write_json(folder / _META, meta)
         write_arrays(folder / _ARRAYS, {"coef": self.coef, "intercept": self.intercept})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Reads what `save` wrote."""
-        meta = read_json(folder / _META, "classes", "log_range")
+        meta = read_json(folder / _META, "classes", "bounds", "log_factor")
         arrays = read_arrays(folder / _ARRAYS, "coef", "intercept")
         return cls(
             load_plan(folder),
             Classes.from_json(meta["classes"]),
             arrays["coef"],
             arrays["intercept"],
-            log_range=tuple(meta["log_range"]) if meta["log_range"] else None,
+            bounds=tuple(meta["bounds"]) if meta["bounds"] else None,
+            log_factor=meta["log_factor"],
         )
