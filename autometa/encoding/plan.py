@@ -130,7 +130,9 @@ class _Block:
     """Numeric steps that are applied together, as one matrix."""
 
     def __init__(self, steps: Sequence[tuple[NumericStep, int]]) -> None:
-        self.sources = [(step.column, step.part) for step, _ in steps]
+        self.sources: dict[str, list[tuple[int, str]]] = {}
+        for row, (step, _) in enumerate(steps):
+            self.sources.setdefault(step.column, []).append((row, step.part))
         self.impute = _column([np.nan if s.impute is None else s.impute for s, _ in steps])
         self.center = _column([step.center for step, _ in steps])
         self.factor = _column([step.factor for step, _ in steps])
@@ -139,9 +141,11 @@ class _Block:
         self.places = np.array([start for _, start in steps], dtype=int)
 
     def transform(self, X: pd.DataFrame, out: Floats) -> None:
-        raw = np.empty((len(self.sources), len(X)), dtype=np.float64)
-        for row, (column, part) in enumerate(self.sources):
-            raw[row] = read_numbers(X[column], part)
+        raw = np.empty((len(self.places), len(X)), dtype=np.float64)
+        for column, sources in self.sources.items():
+            series = X[column]
+            for row, part in sources:
+                raw[row] = read_numbers(series, part)
         values = to_float32(raw)  # (m, n)
         missing = np.isnan(values)
         values = np.where(missing, self.impute, values)
