@@ -312,10 +312,10 @@ def _load_part(
     home = model["class"].rpartition(":")[0]
     package = home if home.startswith("/") else home.partition(".")[0]
     if package not in packages:
-        wanted = ", ".join(f"{name} {version}" for name, version in manifest["requires"].items())
+        wanted = " ".join(f"{name}=={v}" for name, v in manifest["requires"].items() if v)
         raise ModelFolderError(
             f"{folder} needs {model['class']}, which no installed plugin provides.",
-            hint=f"Install {wanted}." if wanted else "Give the plugin with -p FILE.py.",
+            hint=f"Give it with -p {home}." if home.startswith("/") else f"pip install {wanted}",
         )
     place = (folder / model["folder"]).resolve()
     if not place.is_relative_to(folder.resolve()):

@@ -22,6 +22,7 @@ from autometa.orchestrator.delivery import (
     select_ensemble,
 )
 from autometa.orchestrator.loop import Progress, Proposing, SearchLoop, Stop
+from autometa.orchestrator.memory import OpenKnowledge, described, prior_of, remember
 from autometa.orchestrator.result import Result, best_json, no_model
 from autometa.orchestrator.resume import (
     check_data,
@@ -42,12 +43,14 @@ from autometa.trial import TrialResult, counts
 from autometa.workspace import Workspace
 
 if TYPE_CHECKING:
+    from autometa.meta.prior import Prior
     from autometa.search.study import SearchStudy, ToldTrial
     from autometa.tracking.tracker import StudyTracker
 
 _log = logging.getLogger(__name__)
 
 MODEL = "model"
+RECORD = "autometa_record"
 
 
 def optimize(
@@ -57,6 +60,7 @@ def optimize(
     workspace: Workspace,
     executor: Executor,
     make_tracker: Callable[[Path], StudyTracker],
+    open_knowledge: OpenKnowledge,
     progress: Progress,
     stop: Stop,
     started: float,
@@ -71,6 +75,7 @@ def optimize(
         workspace: Where everything is kept.
         executor: Where jobs run; the caller closes it.
         make_tracker: Gives the tracker of a study folder.
+        open_knowledge: Opens what past tasks taught; gives None when nothing is wanted.
         progress: Shows what happens.
         stop: Says when somebody wants it to end.
         started: Moment of `time.monotonic` at which the command began.
@@ -86,7 +91,9 @@ def optimize(
     folder = workspace.create(workspace.study(task.name))
     lock = StudyLock(folder, task.name)
     try:
-        session = _Session(task, registry, folder, executor, progress, stop, started)
+        session = _Session(
+            task, registry, folder, executor, open_knowledge, progress, stop, started
+        )
         return session.run(make_tracker, fresh=fresh, rebuild_tracking=rebuild_tracking)
     finally:
         lock.release()
@@ -100,6 +107,7 @@ class _Session:
     registry: Registry
     folder: Path
     executor: Executor
+    open_knowledge: OpenKnowledge
     progress: Progress
     stop: Stop
     started: float
@@ -115,8 +123,8 @@ class _Session:
         shown = Shown(tracker, self.task, study, setting, prepared)
         if rebuild_tracking:
             shown.rebuild()
-        done = finished_report(study, self.task)
-        if done is not None and Path(done["model"]).exists():
+        done = finished_report(study, self.task, self.folder / MODEL)
+        if done is not None:
             return self._unchanged(study, done, shown, started_again=rebuild_tracking)
         return self._search(study, setting, prepared, shown)
 
@@ -173,7 +181,10 @@ class _Session:
             on_told=lambda told, best: self._on_told(told, best, shown),
             progress=self.progress,
         )
-        proposing = Proposing(setting.space, sampler_factory(None), setting.initial, task.seed)
+        prior = self._prior(study, setting, prepared)
+        # A past to learn from replaces all defaults but the cheapest, which gives an early model.
+        initial = setting.initial if prior is None else setting.initial[:1]
+        proposing = Proposing(setting.space, sampler_factory(prior), initial, task.seed)
         used_trials = loop.run(proposing, budget, self.stop)
         ensemble, test = self._finish(loop, runner, delivery, budget)
         report = {
@@ -182,9 +193,41 @@ class _Session:
             "ensemble": ensemble,
             "test": test,
             "stopped_by_trials": used_trials,
+            "prior": _prior_json(prior),
         }
         report["warnings"] = prepared.warnings
-        return self._end(study, loop.best, report, shown, delivery)
+        return self._end(study, loop.best, report, shown, delivery, setting, prepared)
+
+    def _prior(self, study: SearchStudy, setting: Setting, prepared: PreparedData) -> Prior | None:
+        if self.task.search.prior == "none":
+            return None
+        return prior_of(
+            study,
+            setting,
+            prepared,
+            folder=self.folder,
+            open_knowledge=self.open_knowledge,
+            describe=lambda: self._described(study, prepared),
+        )
+
+    def _described(self, study: SearchStudy, prepared: PreparedData) -> dict[str, float]:
+        return described(study, prepared, self.registry, self.executor, self.task.seed)
+
+    def _remember(self, study: SearchStudy, setting: Setting, prepared: PreparedData) -> None:
+        """Makes a record of the finished study; whatever it costs, the result stands."""
+        file = remember(
+            name=self.task.name,
+            setting=setting,
+            prepared=prepared,
+            metafeatures=self._described(study, prepared),
+            baseline=study.attr("autometa_baseline") or {},
+            results=study.results,
+            open_knowledge=self.open_knowledge,
+            former=study.attr(RECORD),
+            registry=self.registry,
+        )
+        if file is not None:
+            study.set_attr(RECORD, file)
 
     def _reference(
         self, study: SearchStudy, evaluation: Evaluation, prepared: PreparedData
@@ -236,7 +279,6 @@ class _Session:
             "front": self._front(results, setting, delivery.evaluation),
             "model": str(delivery.folder) if delivery.exists else None,
             "seconds": round(budget.elapsed, 3),
-            "prior": {"sources": [], "digest": None, "used": False},
         }
 
     def _front(
@@ -254,6 +296,8 @@ class _Session:
         report: dict[str, Any],
         shown: Shown,
         delivery: Delivery,
+        setting: Setting,
+        prepared: PreparedData,
     ) -> Result:
         is_finished = self.stop.signal is None
         shown.end(report, delivery if delivery.exists else None)
@@ -262,6 +306,7 @@ class _Session:
         if is_finished:
             mark_finished(study, self.task, report)
             self._observe("autometa_task_finished", {"report": report})
+            self._remember(study, setting, prepared)
         report["mlflow"] = shown.wait(report, self.task.budget.seconds)
         return Result(
             model=delivery.folder if delivery.exists else None,
@@ -305,6 +350,13 @@ class _Session:
                     log=self.folder / "observers.log",
                 )
             )
+
+
+def _prior_json(prior: Prior | None) -> dict[str, Any]:
+    """Gives from what the search started, as ``--json`` prints it."""
+    if prior is None:
+        return {"sources": [], "digest": None, "used": False}
+    return {"sources": list(prior.names), "digest": prior.digest, "used": True}
 
 
 def _empty(folder: Path) -> None:

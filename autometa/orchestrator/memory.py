@@ -20,13 +20,17 @@ from autometa.trial import TrialResult
 
 if TYPE_CHECKING:
     from autometa.meta.knowledge import KnowledgeBase
+    from autometa.meta.prior import Prior
     from autometa.meta.record import Fingerprint
+    from autometa.search.study import SearchStudy
 
 OpenKnowledge: TypeAlias = "Callable[[], KnowledgeBase | None]"
 
 _log = logging.getLogger(__name__)
 
 PACK = "knowledge.pack"
+FROZEN = "autometa_knowledge"
+METAFEATURES = "autometa_metafeatures"
 DESCRIBE_SECONDS = 30.0
 
 
@@ -51,6 +55,17 @@ def describe_data(
     return {name: float(value) for name, value in report.value["metafeatures"].items()}
 
 
+def described(
+    study: SearchStudy, prepared: PreparedData, registry: Registry, executor: Executor, seed: int
+) -> dict[str, float]:
+    """Gives the meta-features of a study's data, computed once."""
+    known = study.attr(METAFEATURES)
+    if known is None:
+        known = describe_data(prepared, registry, executor, seed)
+        study.set_attr(METAFEATURES, known)
+    return dict(known)
+
+
 def freeze_knowledge(
     folder: Path, open_knowledge: OpenKnowledge, fingerprint: Fingerprint
 ) -> KnowledgeBase | None:
@@ -71,6 +86,41 @@ def freeze_knowledge(
     if len(known):
         known.pack(folder / PACK)
     return known
+
+
+def prior_of(
+    study: SearchStudy,
+    setting: Setting,
+    prepared: PreparedData,
+    *,
+    folder: Path,
+    open_knowledge: OpenKnowledge,
+    describe: Callable[[], Mapping[str, float]],
+) -> Prior | None:
+    """Gives what a study may learn from past tasks, the same whenever it goes on.
+
+    Args:
+        study: New, or one that goes on.
+        setting: What it searches.
+        prepared: Its data.
+        folder: Of the study; holds the copy of the knowledge.
+        open_knowledge: Opens the user's knowledge; only asked for a new study.
+        describe: Gives the meta-features; only asked when there is something to compare with.
+
+    Returns:
+        The prior, None without past tasks.
+    """
+    if study.attr(FROZEN) is None:
+        knowledge = freeze_knowledge(folder, open_knowledge, fingerprint_of(prepared))
+        n_records = 0 if knowledge is None else len(knowledge)
+        digest = knowledge.digest if knowledge is not None and n_records else None
+        study.set_attr(FROZEN, {"digest": digest, "n_records": n_records})
+    else:
+        knowledge = frozen_knowledge(folder)
+    if knowledge is None or not len(knowledge):
+        return None
+    prior = knowledge.prior(setting.space, describe())
+    return prior if prior.n_sources else None
 
 
 def frozen_knowledge(folder: Path) -> KnowledgeBase | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autometa.errors import DataError, PluginError, TaskError
 from autometa.measure import Metric
 from autometa.meta.spaces import space_from_json, space_to_json
+from autometa.modelfolder import MANIFEST
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.setting import Setting
 from autometa.registry import Registry
@@ -112,15 +114,21 @@ def frozen_setting(
     )
 
 
-def finished_report(study: SearchStudy, task: Task) -> dict[str, Any] | None:
-    """Gives what the last run printed when this budget would add nothing to it, else None."""
+def finished_report(study: SearchStudy, task: Task, model: Path) -> dict[str, Any] | None:
+    """Gives what the last run printed when this budget would add nothing to it, else None.
+
+    Args:
+        study: The study.
+        task: As it is now.
+        model: Where the model folder must stand; the workspace may have been moved since.
+    """
     kept = study.attr(FINISHED)
-    if not kept:
+    if not kept or not (model / MANIFEST).is_file():
         return None
     trials, seconds = task.budget.trials, task.budget.seconds
     used_trials = trials is not None and kept["trials"] >= trials
     used_seconds = seconds is not None and kept["seconds"] >= seconds
-    return dict(kept["report"]) if used_trials or used_seconds else None
+    return {**kept["report"], "model": str(model)} if used_trials or used_seconds else None
 
 
 def mark_finished(study: SearchStudy, task: Task, report: Mapping[str, Any]) -> None:
