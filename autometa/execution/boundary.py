@@ -49,7 +49,6 @@ def run_job(
         outcome = _classify(exc)
         if outcome is JobOutcome.MEMORY:
             relieve()
-            traceback.clear_frames(exc.__traceback__)  # they hold what filled the memory
         return outcome, _failure(job_id, outcome, exc)
 
 

@@ -111,10 +111,10 @@ class Nursery:
             serve(socket.socket(fileno=channel), output)
             os._exit(0)
         finally:
-            # Nothing may unwind into the nursery's frames.
-            with contextlib.suppress(OSError, ValueError):
+            try:
                 traceback.print_exc()
-            os._exit(1)
+            finally:  # nothing may unwind into the nursery's frames
+                os._exit(1)
 
     def _let_go(self) -> None:
         """Drops what belongs to the nursery alone."""

@@ -92,7 +92,6 @@ class ProcessState:
         _seed_generators()
 
     def _restore_signals(self) -> None:
-        signal.alarm(0)
         for timer in _TIMERS:
             signal.setitimer(timer, 0)
         changed = {

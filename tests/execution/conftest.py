@@ -42,7 +42,9 @@ def run(job: Callable[..., Job]) -> Callable[..., JobReport]:
 @pytest.fixture(scope="module")
 def pool() -> Iterator[WorkerPool]:
     """One worker, 256 MiB; whatever a test does to it, the next one finds it working."""
-    with WorkerPool(1, memory_mib=256, preload=["numpy"]) as pool:
+    # C streams keep what they print, as they do unless a user says otherwise.
+    environment = {"PYTHONUNBUFFERED": ""}
+    with WorkerPool(1, 256, preload=["numpy"], environment=environment) as pool:
         yield pool
 
 

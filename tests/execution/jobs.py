@@ -16,7 +16,7 @@ from pathlib import Path
 from autometa.errors import DataError, NotApplicable
 from autometa.execution import processes
 
-HOARD = []
+HOARD = [None]
 
 
 def echo(payload, deadline):
@@ -141,8 +141,12 @@ def eat(payload, deadline):
 
 
 def hoard(payload, deadline):
-    while True:
-        HOARD.append(["x"] * 1000)
+    """Keeps memory until there is not even a little left."""
+    for size in [2**20, 2**16, 2**12, 2**8, 2**5, 1]:
+        with contextlib.suppress(MemoryError):
+            while True:  # a chain, since a list would have to grow in large steps
+                HOARD[0] = (HOARD[0], bytearray(size))
+    raise MemoryError
 
 
 def eat_in_child(payload, deadline):

@@ -270,6 +270,19 @@ def test_pool_replaces_a_killed_nursery(
         assert run(pool, "echo", {"x": 1}).value == {"x": 1}
 
 
+def test_workers_end_with_their_nursery_before_the_pool_looks(
+    run: Run, is_alive: Callable[[int], bool]
+) -> None:
+    with WorkerPool(1) as pool:
+        run(pool, "echo")
+        nursery, worker = pool.process_ids
+        os.kill(nursery, signal.SIGKILL)
+        give_up = time.monotonic() + 5
+        while is_alive(worker) and time.monotonic() < give_up:
+            time.sleep(0.01)
+        assert not is_alive(worker)
+
+
 def test_pool_survives_jobs_that_kill_the_nursery_again_and_again(run: Run) -> None:
     with WorkerPool(1) as pool:
         for _ in range(7):
