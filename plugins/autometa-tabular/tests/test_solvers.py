@@ -49,6 +49,18 @@ def test_ridge_of_a_large_table_is_iterative_and_agrees(monkeypatch):
     assert other == pytest.approx(intercept, abs=1e-4)
 
 
+@pytest.mark.parametrize("solve", [ridge, lbfgs, lambda p, a: elastic_net(p, a / 99, 0.5)])
+def test_large_table_stays_float32_and_agrees(solve, monkeypatch):
+    Z, y = _rows()
+    exact, intercept = solve(_regression(Z, y), 2.0)
+    monkeypatch.setattr(penalised, "_MAX_WIDE", 10)
+    problem = _regression(Z, y)
+    assert problem.Z.dtype == np.float32
+    coef, other = solve(problem, 2.0)
+    assert coef == pytest.approx(exact, abs=1e-3)
+    assert other == pytest.approx(intercept, abs=1e-3)
+
+
 @pytest.mark.parametrize("k", [2, 3])
 def test_logistic_regression_equals_scikit_learn(k):
     Z, y = _rows()

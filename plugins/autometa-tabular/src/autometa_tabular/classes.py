@@ -89,15 +89,17 @@ def balanced(weight: Array, y: Array, n_classes: int) -> Array:
 def hard_rows(y: Array, weight: Array) -> tuple[Array, Array, Array]:
     """Turns soft labels into several weighted rows each, for learners of hard labels only.
 
-    The weighted cross-entropy is the same as with the soft labels, but for shares below 1 %,
-    which are dropped.
+    The weighted cross-entropy is the same as with the soft labels, but for shares below 1 % of the
+    row's largest, which are dropped; the largest share of each class stays.
 
     Returns:
         rows (m,), labels (m,), weights (m,).
     """
     if y.ndim == 1:
         return np.arange(len(y)), y, weight
-    shares = np.where(y >= 0.01, y, 0.0)
+    kept = y >= 0.01 * y.max(axis=1, keepdims=True)
+    kept[y.argmax(axis=0), np.arange(y.shape[1])] = True
+    shares = np.where(kept, y, 0.0)
     shares /= shares.sum(axis=1, keepdims=True)
     rows, labels = np.nonzero(shares)
     return rows, labels, weight[rows] * shares[rows, labels]

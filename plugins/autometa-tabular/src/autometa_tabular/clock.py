@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from autometa import FitContext
 
 
@@ -19,6 +21,12 @@ class Clock:
     def left(self) -> float:
         """Seconds until the fit has to stop, at least 0; inf without a deadline."""
         return max(0.0, self._context.remaining() - self._reserve)
+
+    def steps(self, seconds_per_step: float, most: int) -> int:
+        """Gives how many steps to take before the next look: half of what fits, 1 to `most`."""
+        if not isfinite(self.left()):
+            return most
+        return int(min(max(0.5 * self.left() / max(seconds_per_step, 1e-9), 1), most))
 
     def expired(self) -> bool:
         """Whether the fit has to stop now."""

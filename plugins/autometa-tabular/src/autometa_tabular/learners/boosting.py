@@ -34,15 +34,20 @@ class BoostingRows:
 def boosting_rows(rows: Rows, learning_rate: float, context: FitContext) -> BoostingRows:
     """Splits the rows; small tables are fitted whole, with a number of rounds fixed by the rate."""
     patience = int(np.clip(round(3.0 / learning_rate), 20, 200))
-    if len(rows.y) < MIN_ROWS_TO_STOP_EARLY:
-        every = np.arange(len(rows.y))
-        n_rounds = int(np.clip(round(5.0 / learning_rate), 20, 500))
-        return BoostingRows(_part(rows, every), None, n_rounds, patience)
-    # A tenth; of large tables no more than is needed to see a difference.
-    share = min(0.1, 10_000 / len(rows.y)) if len(rows.y) > 2000 else 0.15
-    train, valid = inner_split(rows.y, rows.classes is not None, share, context.rng)
-    n_rounds = int(np.clip(round(100.0 / learning_rate), 1000, 5000))
-    return BoostingRows(_part(rows, train), _part(rows, valid), n_rounds, patience)
+    n = len(rows.y)
+    if n >= MIN_ROWS_TO_STOP_EARLY:
+        # Of large tables no more is held out than is needed to see a difference.
+        share = min(0.1, 10_000 / n) if n > 2000 else 0.15
+        train, valid = (
+            _part(rows, index)
+            for index in inner_split(rows.y, rows.classes is not None, share, context.rng)
+        )
+        # Soft labels may leave a class without a row to fit.
+        if rows.classes is None or len(np.unique(train[1])) == rows.n_present:
+            n_rounds = int(np.clip(round(100.0 / learning_rate), 1000, 5000))
+            return BoostingRows(train, valid, n_rounds, patience)
+    n_rounds = int(np.clip(round(5.0 / learning_rate), 20, 500))
+    return BoostingRows(_part(rows, np.arange(n)), None, n_rounds, patience)
 
 
 def _part(rows: Rows, index: Array) -> tuple[Array, Array, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,6 @@ from autometa_tabular.clock import Clock
 from autometa_tabular.learners.base import Rows, TabularLearner
 from autometa_tabular.models.trees import Tree, Trees, TreesModel, join
 
-_STEP = 20  # trees between two looks at the clock
 _DOUBT = 0.01  # share of the class frequencies in every prediction
 
 
@@ -51,7 +51,7 @@ class ExtraTrees(TabularLearner):
         "n_trees": 200,
         "max_features": 0.5,
         "min_samples_leaf": 2,
-        "categorical": "onehot",
+        "categorical": "target",
         "class_weight": "none",
     }
 
@@ -86,12 +86,15 @@ class ExtraTrees(TabularLearner):
             random_state=context.seed,
             warm_start=True,
         )
-        while len(getattr(forest, "estimators_", ())) < self.config["n_trees"]:
-            n_more = min(forest.n_estimators + _STEP, self.config["n_trees"])
-            forest.set_params(n_estimators=n_more)
-            forest.fit(rows.Z, outputs[:, 0] if outputs.shape[1] == 1 else outputs, rows.weight)
+        y = outputs[:, 0] if outputs.shape[1] == 1 else outputs
+        step, n_wanted = 1, self.config["n_trees"]
+        while forest.n_estimators < n_wanted:
+            forest.set_params(n_estimators=min(forest.n_estimators + step, n_wanted))
+            started = time.monotonic()
+            forest.fit(rows.Z, y, rows.weight)
             if clock.expired():
                 break
+            step = clock.steps((time.monotonic() - started) / step, n_wanted)
         return join([flatten(tree.tree_) for tree in forest.estimators_])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from math import isfinite
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +15,7 @@ from autometa_tabular.learners.base import Rows, TabularLearner
 from autometa_tabular.learners.boosting import BoostingRows, boosting_rows, category_columns
 from autometa_tabular.models.trees import Tree, Trees, TreesModel, join
 
-_CHUNK = 50  # rounds between two looks at the clock
+_FIRST_ROUNDS, _MAX_ROUNDS = 10, 200  # between two looks at the clock
 
 
 def space() -> Space:
@@ -91,16 +93,20 @@ class HistBoosting(TabularLearner):
     ) -> Any:
         estimator = self._estimator(rows, is_categorical, is_classification, context)
         clock = Clock(context)
-        chunk = _CHUNK if np.isfinite(clock.left()) else rows.n_rounds
         _fill_empty(rows.train[0])
         valid = rows.valid
         extra = {} if valid is None else dict(zip(_VALID_NAMES, valid, strict=True))
+        # Every call bins the rows anew, so without a deadline there is one call.
+        done, chunk = 0, _FIRST_ROUNDS if isfinite(clock.left()) else rows.n_rounds
         while True:
-            n_rounds = min(getattr(estimator, "n_iter_", 0) + chunk, rows.n_rounds)
-            estimator.set_params(max_iter=n_rounds).fit(*rows.train, **extra)
+            wanted = min(done + chunk, rows.n_rounds)
+            started = time.monotonic()
+            estimator.set_params(max_iter=wanted).fit(*rows.train, **extra)
+            chunk = clock.steps((time.monotonic() - started) / (wanted - done), _MAX_ROUNDS)
+            done = estimator.n_iter_
             if len(estimator.validation_score_):
-                context.report(estimator.n_iter_, -float(estimator.validation_score_.max()))
-            if estimator.n_iter_ < n_rounds or n_rounds == rows.n_rounds or clock.expired():
+                context.report(done, -float(estimator.validation_score_.max()))
+            if done < wanted or done == rows.n_rounds or clock.expired():
                 return estimator
 
     def _estimator(

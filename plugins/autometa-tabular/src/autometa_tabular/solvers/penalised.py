@@ -2,7 +2,7 @@
 
 Written here because scikit-learn's solvers know neither a deadline nor soft labels, and because
 a linear model that needs only numpy is fitted before scikit-learn would have been imported.
-All work on float64, with an intercept that is not penalised.
+All have an intercept that is not penalised.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ Solution: TypeAlias = tuple[Array, Array]
 """coef (p, k), intercept (k,)."""
 
 MAX_DIRECT = 3000
-"""Columns or rows, whichever are fewer, up to which ridge is solved in closed form."""
+"""Columns or rows, whichever are fewer, up to which a matrix of their products is made."""
+
+_MAX_PRODUCTS = 1e11  # multiplications for it: some seconds
+_MAX_WIDE = 2e7  # cells that are held as float64; larger tables stay float32
+_BLOCK = 8192  # rows widened together
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Problem:
     """Weighted rows, centred.
 
     Args:
-        Z: (n, p) float64 with weighted column means 0.
+        Z: (n, p) with weighted column means 0; float64, or float32 when large.
         means: (p,) what was subtracted.
         Y: (n, k) values, or probabilities of k >= 2 classes.
         weight: (n,) that sums to 1.
@@ -57,8 +61,8 @@ class Problem:
         """Centres encoded rows (n, p) float32; targets (n, k), weights (n,) positive."""
         total = float(weight.sum())
         share = weight / total
-        centred = Z.astype(np.float64)
-        means = share @ centred
+        centred: Array = Z.astype(np.float64 if Z.size <= _MAX_WIDE else np.float32)
+        means = share.astype(centred.dtype) @ centred
         centred -= means
         return cls(centred, means, Y, share, total, is_classification, expired)
 
@@ -67,6 +71,34 @@ class Problem:
         """Columns of the coefficients: one logit for two classes."""
         k = self.Y.shape[1]
         return 1 if self.is_classification and k == 2 else k
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the products of all pairs of columns (or rows) are cheap enough."""
+        n, p = self.Z.shape
+        return bool(min(n, p) <= MAX_DIRECT and n * p * min(n, p) <= _MAX_PRODUCTS)
+
+    def forward(self, coef: Array) -> Array:
+        """Gives ``Z @ coef``, (n, k) float64."""
+        product: Array = self.Z @ coef.astype(self.Z.dtype)
+        return product.astype(np.float64, copy=False)
+
+    def backward(self, residual: Array) -> Array:
+        """Gives ``Z' @ residual``, (p, k) float64."""
+        product: Array = self.Z.T @ residual.astype(self.Z.dtype)
+        return product.astype(np.float64, copy=False)
+
+    def products(self, Y: Array) -> tuple[Array, Array]:
+        """Gives the weighted ``Z' Z`` (p, p) and ``Z' Y`` (p, k) in float64, block by block."""
+        p = self.Z.shape[1]
+        gram, cross = np.zeros((p, p)), np.zeros((p, Y.shape[1]))
+        for start in range(0, len(self.Z), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            block = self.Z[rows].astype(np.float64, copy=False)
+            weighted = block * self.weight[rows, None]
+            gram += weighted.T @ block
+            cross += weighted.T @ Y[rows]
+        return gram, cross
 
     def base(self) -> Array:
         """Gives the best intercept of a model without coefficients, (n_outputs,)."""
@@ -78,14 +110,14 @@ class Problem:
 
     def loss(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
         """Gives the mean loss and its gradients, (p, k) and (k,)."""
-        outputs = self.Z @ coef + intercept  # (n, k)
+        outputs = self.forward(coef) + intercept  # (n, k)
         if self.is_classification:
             value, residual = self._cross_entropy(outputs)
         else:
             gap = outputs - self.Y
             value, residual = 0.5 * float(self.weight @ (gap**2).sum(axis=1)), gap
         residual *= self.weight[:, None]
-        return value, self.Z.T @ residual, residual.sum(axis=0)
+        return value, self.backward(residual), residual.sum(axis=0)
 
     def _cross_entropy(self, logits: Array) -> tuple[float, Array]:
         is_binary = self.n_outputs == 1
@@ -100,26 +132,26 @@ class Problem:
 
     def uncentred(self, coef: Array, intercept: Array) -> Solution:
         """Gives the solution for rows that are not centred."""
-        return coef, intercept - self.means @ coef
+        return coef, intercept - self.means.astype(np.float64) @ coef
 
 
 def ridge(problem: Problem, alpha: float) -> Solution:
     """Minimises ``sum(weight * (y - f)²) + alpha * |coef|²``.
 
-    Closed form in the smaller of the two dimensions; L-BFGS when both are beyond `MAX_DIRECT`.
+    Closed form in the smaller of the two dimensions; L-BFGS when both are large.
     """
-    n, p = problem.Z.shape
-    if min(n, p) > MAX_DIRECT:
+    if not problem.is_direct:
         return lbfgs(problem, alpha)
-    root = np.sqrt(problem.weight * problem.total)[:, None]
-    A = problem.Z * root
+    n, p = problem.Z.shape
     mean = problem.base()
-    b = (problem.Y - mean) * root
     if p <= n:
-        coef = np.linalg.solve(A.T @ A + alpha * np.eye(p), A.T @ b)
-    else:
-        coef = A.T @ np.linalg.solve(A @ A.T + alpha * np.eye(n), b)
-    return problem.uncentred(coef, mean)
+        gram, cross = problem.products(problem.Y - mean)
+        coef = np.linalg.solve(gram + alpha / problem.total * np.eye(p), cross)
+        return problem.uncentred(coef, mean)
+    root = np.sqrt(problem.weight * problem.total)[:, None]
+    A = problem.Z.astype(np.float64, copy=False) * root
+    dual = np.linalg.solve(A @ A.T + alpha * np.eye(n), (problem.Y - mean) * root)
+    return problem.uncentred(A.T @ dual, mean)
 
 
 def lbfgs(problem: Problem, alpha: float, *, max_iter: int = 300) -> Solution:
@@ -190,11 +222,10 @@ def elastic_net(
 
 def _gradient(problem: Problem) -> Callable[[Array, Array], Solution]:
     """Gives the gradient of the mean loss; of the squared error through the Gram matrix."""
-    p = problem.Z.shape[1]
-    if problem.is_classification or p > MAX_DIRECT:
+    n, p = problem.Z.shape
+    if problem.is_classification or p > n or not problem.is_direct:
         return lambda coef, intercept: problem.loss(coef, intercept)[1:]
-    weighted = problem.Z * problem.weight[:, None]
-    gram, cross = weighted.T @ problem.Z, weighted.T @ problem.Y
+    gram, cross = problem.products(problem.Y)
     mean = problem.weight @ problem.Y
     return lambda coef, intercept: (gram @ coef - cross, intercept - mean)
 
@@ -205,7 +236,7 @@ def _curvature(problem: Problem) -> float:
     largest = 0.0
     for _ in range(30):
         vector /= np.linalg.norm(vector) or 1.0
-        vector = problem.Z.T @ (problem.weight * (problem.Z @ vector))
+        vector = problem.backward(problem.weight * problem.forward(vector))
         largest = float(np.linalg.norm(vector))
     share = 1.0
     if problem.is_classification:
