@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+EXAMPLE_ROWS = 3
 CHECKED_ROWS = 8
 """Rows of the first fold that the model, loaded again, must predict as it did."""
 
@@ -195,7 +196,8 @@ def score_folder(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     """Scores a model folder on the untouched test part; runs in a worker.
 
     Args:
-        payload: ``folder``, ``prepared``, ``metrics``, ``packages``.
+        payload: ``folder``, ``prepared``, ``metrics``, ``packages``, ``example`` (a CSV file that
+            takes a few rows, for whoever wants to see what goes in).
         deadline: Not used: the last step of a search is worth finishing.
 
     Returns:
@@ -203,6 +205,8 @@ def score_folder(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         on these rows.
     """
     prepared = open_prepared(Path(payload["prepared"]))
+    example = prepared.X.iloc[prepared.split.development_rows()[:EXAMPLE_ROWS]]
+    example.to_csv(payload["example"], index=False)
     rows = prepared.split.test_rows()
     if not len(rows):
         return {"scores": {}}

@@ -82,6 +82,11 @@ class Delivery:
         self._registry = registry
 
     @property
+    def example(self) -> Path:
+        """A CSV file of a few input rows, once the test part has been scored."""
+        return self.folder.with_name("example.csv")
+
+    @property
     def exists(self) -> bool:
         """Whether a model folder stands there."""
         return (self.folder / modelfolder.MANIFEST).is_file()
@@ -275,6 +280,7 @@ def score_test(delivery: Delivery, registry: Registry, executor: Executor) -> di
         "prepared": str(evaluation.prepared),
         "metrics": [metric.to_json() for metric in evaluation.predictive],
         "packages": sorted(registry.packages),
+        "example": str(delivery.example),
     }
     report = run_job(
         executor,

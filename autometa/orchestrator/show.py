@@ -16,7 +16,7 @@ from autometa.trial import TrialResult
 
 if TYPE_CHECKING:
     from autometa.search.study import SearchStudy, ToldTrial
-    from autometa.tracking.tracker import StudyTracker
+    from autometa.tracking.interface import StudyTracker
 
 _log = logging.getLogger(__name__)
 
@@ -148,6 +148,7 @@ class Shown:
             path=delivery.folder,
             inputs={column["name"]: column["kind"] for column in columns},
             requirements=delivery.requirements(),
+            example=delivery.example if delivery.example.is_file() else None,
             metadata={"task": self._task.name, "problem": str(self._info["problem"])},
         )
 

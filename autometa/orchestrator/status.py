@@ -8,9 +8,9 @@ from typing import Any
 from autometa.measure import Metric
 from autometa.modelfolder import MANIFEST
 from autometa.orchestrator.delivery import best_of
-from autometa.orchestrator.flow import MODEL
 from autometa.orchestrator.result import best_json
 from autometa.orchestrator.resume import FINISHED
+from autometa.orchestrator.searching import MODEL
 from autometa.search.lease import is_locked
 from autometa.task import Task
 from autometa.trial import counts

@@ -1,0 +1,217 @@
+"""A study at work: search, deliver, score, remember, report."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from autometa.orchestrator.data import PreparedData
+from autometa.orchestrator.delivery import (
+    Delivery,
+    header_of,
+    pareto_front,
+    score_test,
+    select_ensemble,
+)
+from autometa.orchestrator.loop import Proposing, SearchLoop
+from autometa.orchestrator.memory import described, prior_of, remember
+from autometa.orchestrator.result import Result, best_json, no_model
+from autometa.orchestrator.resume import FINISHED, mark_finished
+from autometa.orchestrator.runner import Runner
+from autometa.orchestrator.session import Session
+from autometa.orchestrator.setting import Setting, baseline, evaluation_of
+from autometa.orchestrator.show import Shown
+from autometa.search.budget import Budget
+from autometa.trial import TrialResult, counts
+
+if TYPE_CHECKING:
+    from autometa.meta.prior import Prior
+    from autometa.search.study import SearchStudy, ToldTrial
+
+MODEL = "model"
+RECORD = "autometa_record"
+BASELINE = "autometa_baseline"
+NO_LIMIT_SECONDS = 10.0
+"""For the ensemble, in a search without a time budget."""
+
+
+class Searching:
+    """What happens between an open study and a result.
+
+    Args:
+        session: Of the command.
+        study: Asked and told.
+        setting: What it searches.
+        prepared: Its data.
+        shown: Passes on what happens to the tracker.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        study: SearchStudy,
+        setting: Setting,
+        prepared: PreparedData,
+        shown: Shown,
+    ) -> None:
+        task = session.task
+        self._session = session
+        self._study = study
+        self._setting = setting
+        self._prepared = prepared
+        self._shown = shown
+        head = header_of(task.to_json(), prepared.info, study.header["uid"])
+        self._evaluation = evaluation_of(task, setting, prepared, session.folder, head)
+        self._delivery = Delivery(session.folder / MODEL, self._evaluation, session.registry)
+        self._runner = Runner(self._evaluation, session.executor, session.registry)
+        finished = study.attr(FINISHED) or {}
+        spent = max(study.elapsed, float(finished.get("seconds", 0.0)))
+        self._budget = Budget(task.budget.trials, task.budget.seconds, spent, session.started)
+        self._extras: dict[str, Any] = {}
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nobody stopped the search."""
+        return self._session.stop.signal is None
+
+    def search(self) -> TrialResult | None:
+        """Runs trials until the budget ends; gives the best of all runs."""
+        from autometa.search.sampler import sampler_factory
+
+        self._extras["baseline"] = self._baseline()
+        prior = self._prior()
+        # A past to learn from replaces all defaults but the cheapest, which gives an early model.
+        initial = self._setting.initial if prior is None else self._setting.initial[:1]
+        loop = SearchLoop(
+            study=self._study,
+            runner=self._runner,
+            executor=self._session.executor,
+            delivery=self._delivery,
+            evaluation=self._evaluation,
+            on_told=self._on_told,
+            progress=self._session.progress,
+        )
+        seed = self._session.task.seed
+        proposing = Proposing(self._setting.space, sampler_factory(prior), initial, seed)
+        self._extras["stopped_by_trials"] = loop.run(proposing, self._budget, self._session.stop)
+        self._extras["prior"] = _prior_json(prior)
+        if loop.best is not None and self.is_finished:
+            self._deliver(loop)
+        return loop.best
+
+    def _baseline(self) -> dict[str, float]:
+        """Gives the constant predictor's scores, measured once per study."""
+        kept = self._study.attr(BASELINE)
+        if kept is None:
+            session = self._session
+            kept = baseline(
+                self._evaluation,
+                self._prepared.problem,
+                session.registry,
+                session.executor,
+                session.task.seed,
+            )
+            self._study.set_attr(BASELINE, kept)
+        return dict(kept)
+
+    def _prior(self) -> Prior | None:
+        session = self._session
+        if session.task.search.prior == "none":
+            return None
+        return prior_of(
+            self._study,
+            self._setting,
+            self._prepared,
+            folder=session.folder,
+            open_knowledge=session.open_knowledge,
+            describe=self._described,
+        )
+
+    def _described(self) -> dict[str, float]:
+        session = self._session
+        return described(
+            self._study, self._prepared, session.registry, session.executor, session.task.seed
+        )
+
+    def _on_told(self, told: ToldTrial, best: TrialResult | None) -> None:
+        self._shown.trial(told, best)
+        self._session.observe("autometa_trial_finished", {"result": told.result.to_json()})
+
+    def _deliver(self, loop: SearchLoop) -> None:
+        """Delivers the ensemble, if it is better, and scores the test part."""
+        session, models, budget = self._session, self._runner.models, self._budget
+        if not self._delivery.exists and loop.best is not None and loop.best.number in models:
+            self._delivery.write_single(loop.best, models[loop.best.number])
+        candidates = [(result, models[result.number]) for result in loop.candidates]
+        left = budget.end - budget.clock()
+        seconds = NO_LIMIT_SECONDS if math.isinf(left) else max(0.5, 0.7 * left)
+        self._extras["ensemble"] = select_ensemble(
+            self._delivery, candidates, session.executor, budget.clock() + seconds
+        )
+        if self._delivery.exists:
+            test = score_test(self._delivery, session.registry, session.executor)
+            self._extras["test"] = {k: v for k, v in test.items() if math.isfinite(v)}
+
+    def finish(self, best: TrialResult | None) -> Result:
+        """Tells everybody, leaves what later tasks may learn, and gives the result.
+
+        Raises:
+            NoModelError: If the search ended without a usable trial.
+        """
+        report = self._report(best)
+        self._shown.end(report, self._delivery if self._delivery.exists else None)
+        if self.is_finished:
+            if best is None:
+                raise no_model(self._study.results, self._evaluation.bounds)
+            mark_finished(self._study, self._session.task, report)
+            self._session.observe("autometa_task_finished", {"report": report})
+            self._remember()
+        report["mlflow"] = self._shown.wait(report, self._session.task.budget.seconds)
+        return Result(
+            model=self._delivery.folder if self._delivery.exists else None,
+            best=best,
+            trials=self._study.results,
+            report=report,
+        )
+
+    def _report(self, best: TrialResult | None) -> dict[str, Any]:
+        results, objectives = self._study.results, self._setting.objectives
+        front = pareto_front(results, self._evaluation) if len(objectives) > 1 else []
+        return {
+            "task": self._session.task.name,
+            "study": self._session.task.name,
+            "status": "finished" if self.is_finished else "interrupted",
+            "problem": self._prepared.problem,
+            "trials": counts(results),
+            "best": best_json(best, objectives),
+            "front": [best_json(result, objectives) for result in front],
+            "model": str(self._delivery.folder) if self._delivery.exists else None,
+            "seconds": round(self._budget.elapsed, 3),
+            "ensemble": None,
+            "test": {},
+            "warnings": self._prepared.warnings,
+            **self._extras,
+        }
+
+    def _remember(self) -> None:
+        """Makes a record of the finished study; whatever becomes of it, the result stands."""
+        file = remember(
+            name=self._session.task.name,
+            setting=self._setting,
+            prepared=self._prepared,
+            metafeatures=self._described(),
+            baseline=self._extras["baseline"],
+            results=self._study.results,
+            open_knowledge=self._session.open_knowledge,
+            former=self._study.attr(RECORD),
+            registry=self._session.registry,
+        )
+        if file is not None:
+            self._study.set_attr(RECORD, file)
+
+
+def _prior_json(prior: Prior | None) -> dict[str, Any]:
+    """Gives from what the search started, as ``--json`` prints it."""
+    if prior is None:
+        return {"sources": [], "digest": None, "used": False}
+    return {"sources": list(prior.names), "digest": prior.digest, "used": True}
