@@ -18,6 +18,7 @@ from autometa.text_values import (
     parse_booleans,
     parse_dates,
     parse_numbers,
+    plain_numbers,
 )
 
 RawColumn: TypeAlias = "pd.Series[Any]"
@@ -213,6 +214,8 @@ def _read_numeric(column: Column, raw: RawColumn) -> tuple[Values, int]:
     if (bools := typed_booleans(raw)) is not None:
         return bools.to_numpy(dtype=np.float64, na_value=np.nan), 0
     if (numbers := typed_numbers(raw)) is not None:
+        return finite(numbers)
+    if column.format != "," and (numbers := plain_numbers(raw)) is not None:
         return finite(numbers)
     if pd.api.types.is_datetime64_any_dtype(raw.dtype):
         return np.full(len(raw), np.nan), int(raw.notna().sum())

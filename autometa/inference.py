@@ -31,6 +31,7 @@ from autometa.text_values import (
     parse_booleans,
     parse_dates,
     parse_numbers,
+    plain_numbers,
 )
 
 MAX_CATEGORIES = 10_000
@@ -64,6 +65,8 @@ def infer_column(raw: RawColumn, name: str, decimal: str | None = None) -> ReadC
         return _numeric(name, numbers, "plain")
     if pd.api.types.is_datetime64_any_dtype(raw.dtype):
         return _checked(name, "date", datetimes(raw), form="ISO8601")
+    if decimal != "," and (numbers := plain_numbers(raw)) is not None:
+        return _numeric(name, numbers, "plain")
     return _infer_texts(levels_of(raw), name, decimal, is_declared=_is_categorical(raw))
 
 
@@ -74,6 +77,8 @@ def numbers_of(raw: RawColumn, decimal: str | None = None) -> Floats | None:
         return numbers
     if typed_booleans(raw) is not None or pd.api.types.is_datetime64_any_dtype(raw.dtype):
         return None
+    if decimal != "," and (numbers := plain_numbers(raw)) is not None:
+        return numbers
     levels = levels_of(raw).without_missing_words()
     form = number_format(levels.texts, decimal)
     return None if form is None else levels.spread(parse_numbers(levels.texts, form), np.nan)
