@@ -13,7 +13,8 @@ _OWN_FOLDERS = (
     "<",  # the frozen import system
 )
 _OUT_OF_MEMORY = re.compile(
-    r"bad_alloc|(can't|cannot|failed to|unable to) allocate .*(memory|bytes)", re.IGNORECASE
+    r"bad_alloc|\bMemoryError\b|(can't|cannot|failed to|unable to) allocate .*(memory|bytes)",
+    re.IGNORECASE,
 )
 _REASON_LENGTH = 500
 
@@ -45,5 +46,5 @@ def one_line(text: str) -> str:
 
 
 def out_of_memory(text: str) -> bool:
-    """Tells whether native code says that it found no memory."""
+    """Tells whether the words of an error, or the last ones of a process, say so."""
     return _OUT_OF_MEMORY.search(text) is not None

@@ -35,7 +35,7 @@ def run_job(
         function: `Job.function`.
         payload: `Job.payload`.
         deadline: Moment of `time.monotonic`; inf = never.
-        relieve: Called when memory ran out, before the report is written, which needs some.
+        relieve: Called first thing when memory ran out; the report needs some.
 
     Returns:
         The outcome, and the fields of a `JobReport` as the text of a JSON object: all but
@@ -46,9 +46,9 @@ def run_job(
         return _success(job_id, function, value)
     # This is the trial boundary: sys.exit and KeyboardInterrupt of foreign code end here too.
     except BaseException as exc:
-        outcome = _classify(exc)
-        if outcome is JobOutcome.MEMORY:
+        if isinstance(exc, MemoryError):
             relieve()
+        outcome = _classify(exc)
         return outcome, _failure(job_id, outcome, exc)
 
 

@@ -71,7 +71,7 @@ class WorkerPool:
         config = NurseryConfig(
             memory_mib=memory_mib,
             preload=tuple(preload),
-            environment={**thread_environment(n_threads), **(environment or {})},
+            environment={**worker_environment(n_threads), **(environment or {})},
         )
         self._n_workers = n_workers
         self._queue: deque[tuple[Job, str]] = deque()
@@ -164,10 +164,10 @@ class WorkerPool:
                 crew.start(worker, job, payload)
 
 
-def thread_environment(n_threads: int) -> dict[str, str]:
-    """Gives the variables that pin numeric libraries to so many threads.
+def worker_environment(n_threads: int) -> dict[str, str]:
+    """Gives the variables that pin libraries to so many threads, and runs to the same results.
 
-    They work only when they are set before the libraries are loaded.
+    They work only when they are set before the interpreter starts and the libraries are loaded.
     """
     return {
         **dict.fromkeys(_THREAD_VARIABLES, str(n_threads)),
@@ -175,4 +175,6 @@ def thread_environment(n_threads: int) -> dict[str, str]:
         "OMP_WAIT_POLICY": "PASSIVE",
         # The memory pool of Arrow keeps a thread, and forking wants a process without threads.
         "JE_ARROW_MALLOC_CONF": "background_thread:false",
+        # The order of a set of strings must not decide a score.
+        "PYTHONHASHSEED": "0",
     }

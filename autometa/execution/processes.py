@@ -15,7 +15,8 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Container
+from collections.abc import Callable, Container
+from functools import partial
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -53,7 +54,7 @@ def limit_resources(memory_mib: float | None) -> None:
 
     Args:
         memory_mib: Counted on top of what is mapped now, in MiB; mapped files count. None = no
-            limit. Only the soft limit is set, see `lift_memory_limit`.
+            limit. Only the soft limit is set, see `memory_relief`.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if not _IS_LINUX:
@@ -70,10 +71,13 @@ def limit_resources(memory_mib: float | None) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-def lift_memory_limit() -> None:
-    """Undoes the limit of `limit_resources`, so that running out of memory can be reported."""
+def memory_relief() -> Callable[[], None]:
+    """Gives what lifts the limit of `limit_resources`, so that its effect can be reported.
+
+    Made beforehand, since calling it must not need memory.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    return partial(resource.setrlimit, resource.RLIMIT_AS, (hard, hard))
 
 
 def reap() -> bool:

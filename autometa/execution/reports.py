@@ -77,7 +77,7 @@ def _explain(running: RunningJob, died: str, words: str) -> tuple[JobOutcome, st
     if running.stopped_as is JobOutcome.CANCELLED:
         return JobOutcome.CANCELLED, "cancelled"
     if out_of_memory(words[-_LAST_WORDS_LENGTH:]):
-        return JobOutcome.MEMORY, f"out of memory in native code: {died}"
+        return JobOutcome.MEMORY, f"out of memory: {died}"
     return JobOutcome.DIED, died
 
 

@@ -12,6 +12,7 @@ import os
 import socket
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from autometa.execution import processes
@@ -35,25 +36,24 @@ def serve(channel: socket.socket, output: int) -> None:
         OSError: If nobody listens any more.
     """
     state = ProcessState(output)
+    relieve = processes.memory_relief()
     state.restore()
     _send(channel, total_cpu_seconds=processes.cpu_seconds())
     with channel.makefile("rb") as lines:
         for line in lines:
-            if _serve_one(channel, state, json.loads(line)):
+            if _serve_one(channel, state, relieve, json.loads(line)):
                 return
 
 
-def _serve_one(channel: socket.socket, state: ProcessState, job: dict[str, Any]) -> bool:
+def _serve_one(
+    channel: socket.socket, state: ProcessState, relieve: Callable[[], None], job: dict[str, Any]
+) -> bool:
     """Runs a job and reports; gives True when the worker should be replaced."""
     before = processes.cpu_seconds()
     # Restores the warning filters and how warnings are shown.
     with warnings.catch_warnings():
         outcome, report = run_job(
-            job["id"],
-            job["function"],
-            job["payload"],
-            job["deadline"],
-            relieve=processes.lift_memory_limit,
+            job["id"], job["function"], job["payload"], job["deadline"], relieve=relieve
         )
     finished = time.monotonic()
     retires = _clean_up(state) or outcome is JobOutcome.MEMORY

@@ -41,6 +41,10 @@ def whoami(payload, deadline):
     }
 
 
+def hash_of(payload, deadline):
+    return {"hash": hash(payload["text"])}
+
+
 def threads_of_parent(payload, deadline):
     return {"n": len(list(Path(f"/proc/{os.getppid()}/task").iterdir()))}
 

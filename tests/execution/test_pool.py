@@ -131,6 +131,17 @@ def test_worker_has_preloaded_modules_and_pinned_threads(run: Run) -> None:
     assert me["environment"]["OMP_WAIT_POLICY"] == "PASSIVE"
 
 
+def test_workers_hash_alike_in_every_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashes = set()
+    for seed in ("1", "2"):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        with WorkerPool(1) as pool:
+            value = run(pool, "hash_of", {"text": "colour"}).value
+            assert value is not None
+            hashes.add(value["hash"])
+    assert len(hashes) == 1
+
+
 def test_worker_imports_what_the_parent_can(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
