@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from autometa.cli.boundary import report_unexpected, run
-
 
 def main() -> int:
     """Runs the command of this process; gives its exit code."""
+    try:
+        # Imported here, so that Ctrl-C during the first imports is no traceback either.
+        from autometa.cli.boundary import report_unexpected, run
+    except KeyboardInterrupt:
+        sys.stderr.write("error: interrupted.\n")
+        return 130
     sys.excepthook = report_unexpected
     return run(sys.argv[1:])

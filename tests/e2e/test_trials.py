@@ -38,9 +38,7 @@ def names() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def faulty(
-    tmp_path_factory: pytest.TempPathFactory, make_place: Callable[[Path], Any]
-) -> Faulty:
+def faulty(tmp_path_factory: pytest.TempPathFactory, make_place: Callable[[Path], Any]) -> Faulty:
     place = make_place(tmp_path_factory.mktemp("faulty"))
     place.env["MARK"] = str(place.folder)
     learners = names()
