@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autometa.execution import Executor
+from autometa.orchestrator import checks
 from autometa.orchestrator.data import PreparedData, adopt, prepare_data
 from autometa.orchestrator.loop import Progress, Stop
 from autometa.orchestrator.memory import OpenKnowledge
@@ -74,6 +75,8 @@ def optimize(
     folder = workspace.create(workspace.study(task.name))
     lock = StudyLock(folder, task.name)
     try:
+        for line in registry.warnings:
+            progress.note(f"warning: {line}")
         session = Session(
             task=task,
             registry=registry,
@@ -87,17 +90,21 @@ def optimize(
         storage = _open_storage(session, fresh=fresh)
         tracker = make_tracker(folder)
         prepared = prepare_data(task, registry, executor, folder)
+        findings = checks.check(prepared, executor, task.seed)
         study, setting = _open_study(session, storage, prepared)
+        checks.tell(study, findings, progress)
         prepared = adopt(prepared, folder)
         shown = Shown(tracker, task, study, setting, prepared)
+        searching = Searching(session, study, setting, prepared, shown)
+        done = finished_report(study, task, folder / MODEL)
         if rebuild_tracking:
             shown.rebuild()
-        done = finished_report(study, task, folder / MODEL)
-        if done is not None:
-            return _unchanged(session, study, done, shown, show_again=rebuild_tracking)
-        shown.start()
-        searching = Searching(session, study, setting, prepared, shown)
-        return searching.finish(searching.search())
+        if done is None:
+            shown.start()
+            return searching.finish(searching.search())
+        if rebuild_tracking:
+            searching.show_again(done)
+        return _unchanged(session, study, done, shown)
     finally:
         lock.release()
 
@@ -141,21 +148,13 @@ def _open_study(
 
 
 def _unchanged(
-    session: Session,
-    study: SearchStudy,
-    done: Mapping[str, Any],
-    shown: Shown,
-    *,
-    show_again: bool,
+    session: Session, study: SearchStudy, done: Mapping[str, Any], shown: Shown
 ) -> Result:
     """Gives what the finished search gave: nothing is left to do."""
     session.progress.note(
         "nothing to do: the budget is used up; raise budget.trials or budget.seconds to go on,"
         " or start anew with --fresh"
     )
-    if show_again:
-        shown.start()
-        shown.end(done, None)
     report = {**done, "mlflow": shown.wait(done, None)}
     number = (done["best"] or {}).get("number")
     best = next((result for result in study.results if result.number == number), None)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from autometa.orchestrator import checks
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import (
     Delivery,
@@ -174,6 +176,15 @@ class Searching:
             report=report,
         )
 
+    def show_again(self, report: Mapping[str, Any]) -> None:
+        """Derives the tracked runs of a finished study anew.
+
+        Args:
+            report: What its last run printed.
+        """
+        self._shown.start()
+        self._shown.end(report, self._delivery if self._delivery.exists else None)
+
     def _report(self, best: TrialResult | None) -> dict[str, Any]:
         results, objectives = self._study.results, self._setting.objectives
         front = pareto_front(results, self._evaluation) if len(objectives) > 1 else []
@@ -190,6 +201,7 @@ class Searching:
             "ensemble": None,
             "test": {},
             "warnings": self._prepared.warnings,
+            "checks": checks.kept(self._study),
             **self._extras,
         }
 
