@@ -54,10 +54,12 @@ def check_memory(path: Path, needed: float) -> None:
     """
     free = free_memory()
     if needed > free:
+        is_limited = free < min(_machine(), _container())
+        or_else = ", or raise limits.trial_memory_mib" if is_limited else ""
         raise DataError(
             f"{path} needs about {needed / 2**30:,.1f} GiB of memory, but "
             f"{free / 2**30:,.1f} GiB are free.",
-            hint="Set data.options.sample_rows to read that many random rows.",
+            hint=f"Set data.options.sample_rows to read that many random rows{or_else}.",
         )
 
 
