@@ -14,6 +14,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+
 from autometa import Learner, LearnerSpec, Model, NotApplicable, Space, hookimpl
 
 WORDS = 4 * 2**20

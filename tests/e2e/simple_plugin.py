@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from autometa import Learner, LearnerSpec, Model, Space, hookimpl
 from optuna.distributions import FloatDistribution
+
+from autometa import Learner, LearnerSpec, Model, Space, hookimpl
 
 
 class Slope(Model):

@@ -53,7 +53,7 @@ def test_fault_49_second_signal_ends_at_once_and_is_resumable(
     place.task(budget={"trials": 4}, search=searched("sleepy"), limits={"trial_seconds": 60})
     place.env["SLEEPY"] = str(place.folder)
     process = place.start("optimize", "task.yaml")
-    assert wait_until(lambda: (place.folder / "asleep").exists(), 60)
+    assert wait_until((place.folder / "asleep").exists, 60)
     started = time.monotonic()
     os.kill(process.pid, signal.SIGSTOP)
     os.killpg(process.pid, signal.SIGTERM)
