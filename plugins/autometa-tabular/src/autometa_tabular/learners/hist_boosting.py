@@ -121,7 +121,10 @@ class HistBoosting(TabularLearner):
             HistGradientBoostingRegressor,
         )
 
-        cls = HistGradientBoostingClassifier if is_classification else HistGradientBoostingRegressor
+        plain = (
+            HistGradientBoostingClassifier if is_classification else HistGradientBoostingRegressor
+        )
+        cls = _with_plain_bins(plain)
         names = ("learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization")
         return cls(
             **{name: self.config[name] for name in names},
@@ -133,6 +136,20 @@ class HistBoosting(TabularLearner):
             random_state=context.seed,
             warm_start=True,
         )
+
+
+def _with_plain_bins(cls: Any) -> Any:
+    """Gives a subclass whose bins do not depend on weights.
+
+    scikit-learn 1.9 finds weighted bin edges one percentile at a time, which was measured at
+    0.2 s per column of 60,000 rows, ten times the boosting itself.
+    """
+
+    class Boosting(cls):  # type: ignore[misc]
+        def _bin_data(self, X: Array, *weight: Any, is_training_data: bool) -> Any:
+            return super()._bin_data(X, *([None] * len(weight)), is_training_data=is_training_data)
+
+    return Boosting
 
 
 _VALID_NAMES = ("X_val", "y_val", "sample_weight_val")
