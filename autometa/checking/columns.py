@@ -19,6 +19,8 @@ _LEVELS_PER_ROW = 0.5
 _FEWEST_FOR_LEVELS = 20
 _FEWEST_FOR_COUNTER = 30
 
+_DROPPED = {"id": "id_columns", "constant": "constant_columns", "all-missing": "empty_columns"}
+
 _NOTES = (
     (
         "infinite_values",
@@ -157,9 +159,9 @@ def check_dropped(table: CheckedTable) -> Iterator[Finding]:
         by_reason.setdefault(entry["reason"], []).append(entry["column"])
     for reason, names in by_reason.items():
         yield Finding(
-            check="dropped_columns",
+            check=_DROPPED[reason],
             severity=Severity.INFO,
-            message=f"Left out, {REASONS.get(reason, reason)}: {named(names)}.",
+            message=f"Left out, {REASONS[reason]}: {named(names)}.",
             advice="Nothing must be done.",
             columns=tuple(names),
             evidence={"n_columns": float(len(names))},

@@ -10,7 +10,9 @@ from typing import Any
 
 from autometa.errors import DataError
 
-SAID_BEFORE = frozenset({"dropped_columns", "infinite_values", "mixed_values"})
+SAID_BEFORE = frozenset(
+    {"constant_columns", "empty_columns", "id_columns", "infinite_values", "mixed_values"}
+)
 """Checks whose findings the preparation of the data has put into its own notes already."""
 
 _SHOWN_NAMES = 3
