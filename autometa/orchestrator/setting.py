@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,11 +88,9 @@ def metrics_of(task: Task, prepared: PreparedData) -> tuple[tuple[Metric, ...], 
     if task.objectives is None:
         wanted = [(DEFAULT_METRIC.get(problem, ""), None)]
     else:
-        wanted = [
-            (_local(objective.metric, task), objective.direction) for objective in task.objectives
-        ]
+        wanted = [(objective.metric, objective.direction) for objective in task.objectives]
     objectives = tuple(
-        _at(find_metric(name, direction=direction, problem=problem), positive)
+        _placed(find_metric(name, direction=direction, problem=problem), positive, task)
         for name, direction in wanted
     )
     if len({metric.name for metric in objectives}) < len(objectives):
@@ -100,7 +98,7 @@ def metrics_of(task: Task, prepared: PreparedData) -> tuple[tuple[Metric, ...], 
     known = {metric.name for metric in objectives}
     bounded = []
     for name in task.constraints:
-        metric = _at(find_metric(name, problem=problem), positive)
+        metric = _placed(find_metric(name, problem=problem), positive, task)
         if metric.direction != "minimize":
             raise TaskError(
                 f"constraints are upper bounds, and {name} is better when it is higher.",
@@ -112,15 +110,13 @@ def metrics_of(task: Task, prepared: PreparedData) -> tuple[tuple[Metric, ...], 
     return objectives, tuple(bounded)
 
 
-def _local(metric: str, task: Task) -> str:
-    """A module that lies beside the task file is taken from there."""
-    module, colon, function = metric.partition(":")
+def _placed(metric: Metric, positive: int, task: Task) -> Metric:
+    """Takes a metric's module from beside the task file, when it lies there."""
+    module, colon, function = metric.function.partition(":")
     place = task.folder / f"{module}.py"
-    return f"{place.resolve()}:{function}" if colon and place.is_file() else metric
-
-
-def _at(metric: Metric, positive: int) -> Metric:
-    return Metric(metric.name, metric.direction, metric.problems, metric.function, positive)
+    if colon and place.is_file():
+        return replace(metric, function=f"{place.resolve()}:{function}", positive=positive)
+    return replace(metric, positive=positive)
 
 
 def _learners(
