@@ -48,11 +48,17 @@ def should_prune(
 def _spread(best: Sequence[float], history: Sequence[Sequence[float]]) -> float:
     """Gives the typical standard deviation over folds of the difference to the incumbent."""
     spreads = [
-        statistics.stdev(a - b for a, b in zip(losses, best, strict=True))
+        _deviation([a - b for a, b in zip(losses, best, strict=True)])
         for losses in history
         if losses is not best and len(losses) == len(best)
     ]
     return statistics.median(spreads) if spreads else math.inf
+
+
+def _deviation(values: Sequence[float]) -> float:
+    """Gives the sample standard deviation; `statistics.stdev` takes a hundred times as long."""
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
 def keep_below(history: Sequence[Sequence[float]], n_kept: int, fold: int) -> float:

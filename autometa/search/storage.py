@@ -53,15 +53,17 @@ def _open_journal(path: Path) -> BaseStorage:
             stale.unlink(missing_ok=True)
     except OSError as exc:
         raise StorageError(f"cannot open the journal {path}: {exc.strerror or exc}.") from exc
-    return _load_journal(path)
+    return _load_journal(path, is_owned=True)
 
 
-def _load_journal(path: Path) -> BaseStorage:
+def _load_journal(path: Path, *, is_owned: bool = False) -> BaseStorage:
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
+    from autometa.search.journal import OwnedJournal
+
     try:
-        return JournalStorage(JournalFileBackend(str(path)))
+        return JournalStorage(OwnedJournal(path) if is_owned else JournalFileBackend(str(path)))
     except OSError as exc:
         raise StorageError(
             f"cannot open the study's journal {path}: {exc.strerror or exc}."
