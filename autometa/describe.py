@@ -10,8 +10,6 @@ from autometa.meta.features import compute
 from autometa.prepared import open_prepared
 from autometa.resolve import resolve
 
-DESCRIBE = "autometa.describe:describe"
-
 
 def describe(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     """Gives the meta-features of the development rows; the test part is not looked at.

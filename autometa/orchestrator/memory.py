@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from autometa import __version__
-from autometa.describe import DESCRIBE
 from autometa.errors import StorageError
 from autometa.execution import Executor, Job, JobOutcome
 from autometa.orchestrator.data import PreparedData
@@ -28,6 +27,7 @@ OpenKnowledge: TypeAlias = "Callable[[], KnowledgeBase | None]"
 
 _log = logging.getLogger(__name__)
 
+DESCRIBE = "autometa.describe:describe"
 PACK = "knowledge.pack"
 FROZEN = "autometa_knowledge"
 METAFEATURES = "autometa_metafeatures"
