@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -24,6 +25,7 @@ POLL_SECONDS = 0.1
 GATHER_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 20.0
 LINGER_SECONDS = 60.0
+NICENESS = 5
 
 _SETTINGS = {
     "DO_NOT_TRACK": "true",
@@ -69,10 +71,18 @@ class Watch:
         return 0.0 if self._ended_at is None else time.monotonic() - self._ended_at
 
 
-def run(study_dir: Path) -> Pump:
-    """Replays until there is nothing left to wait for; gives what is to be closed at the end."""
+def run(study_dir: Path, on_ready: Callable[[], None] = lambda: None) -> Pump:
+    """Replays a study until there is nothing left to wait for.
+
+    Args:
+        study_dir: Its folder, with a spool that has a start event.
+        on_ready: Called when the store is open.
+
+    Returns:
+        What is to be closed before the process ends.
+    """
     path = study_dir / spool.FILE
-    pump = Pump(path, study_dir / state.FILE, user=_user())
+    pump = Pump(path, study_dir / state.FILE, user=_user(), on_ready=on_ready)
     _run(path, pump, Watch(path))
     return pump
 
@@ -156,9 +166,17 @@ def main(argv: list[str]) -> int:
                 continue
             if spool.last(folder / spool.FILE) is not None:
                 # At the end only: MLflow keeps one pool of connections for all of them.
-                stack.enter_context(closing(run(folder)))
+                stack.enter_context(closing(run(folder, _settle_down)))
             os.close(lock)
     return 0
+
+
+def _settle_down() -> None:
+    """Leaves the processors to the search, now that the run can be seen."""
+    # What was imported stays: no collection need look at it again.
+    gc.freeze()
+    gc.enable()
+    os.nice(max(0, NICENESS - os.nice(0)))
 
 
 def _lock(study_dir: Path) -> int | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import logging
-import os
+import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +25,6 @@ _log = logging.getLogger("autometa.tracking")
 BATCH = 25
 ATTEMPTS = 5
 CRASHES = 3
-NICENESS = 5
 
 
 class Pump:
@@ -39,12 +37,21 @@ class Pump:
         path: The spool; it has a start event.
         state_path: Where the progress is kept.
         user: Shown as the runs' user.
+        on_ready: Called when the store is open.
     """
 
-    def __init__(self, path: Path, state_path: Path, *, user: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        state_path: Path,
+        *,
+        user: str,
+        on_ready: Callable[[], None] = lambda: None,
+    ) -> None:
         self._path = path
         self._state_path = state_path
         self._user = user
+        self._on_ready = on_ready
         self._inode = _inode(path)
         self._size = path.stat().st_size
         start = _last_start(path)
@@ -73,7 +80,9 @@ class Pump:
         """Whether spool and store are still the files that were opened."""
         if self._is_outdated or _inode(self._path) != self._inode:
             return False
-        return self._database is None or _inode(self._database) == self._database_inode
+        if self._database is None or self._replayer is None:
+            return True
+        return _inode(self._database) == self._database_inode
 
     def is_done(self) -> bool:
         """Whether every event of the spool was taken."""
@@ -152,7 +161,7 @@ class Pump:
                 user=self._user,
                 log_model=_log_model,
             )
-            _settle_down()
+            self._on_ready()
         return self._replayer
 
     def _start_over_if_gone(self, store: MlflowStore) -> None:
@@ -208,8 +217,9 @@ class Pump:
             self.state.is_unsure = True
             if not self._defer(replayer, event):
                 raise
-            return
-        self._take(replayer, event, is_certain)
+            self._take(replayer, event, is_certain=False)
+        else:
+            self._take(replayer, event, is_certain)
 
     def _is_for_another_store(self, event: Event) -> bool:
         if event["type"] != "start" or self.position < self._size:
@@ -221,7 +231,7 @@ class Pump:
     def _look_again(self, event: Event, exc: RunMissingError) -> None:
         """Opens the store anew, which starts over when the whole study is gone from it."""
         self._attempts += 1
-        if self._attempts >= ATTEMPTS:
+        if self._attempts >= ATTEMPTS and event["type"] != "start":
             self._refuse(event, exc)
             return
         self._replayer = None
@@ -294,15 +304,11 @@ class Pump:
     @contextmanager
     def _crashes_noted(self) -> Iterator[None]:
         """Notes where an unforeseen error happened, so that one event cannot block all others."""
-        is_foreseen = False
         try:
             yield
-            is_foreseen = True
-        except StoreAwayError:
-            is_foreseen = True
-            raise
         finally:
-            if not is_foreseen:
+            error = sys.exc_info()[1]
+            if isinstance(error, Exception) and not isinstance(error, StoreAwayError):
                 again = self.state.crashed_at == self.position
                 self.state.crashes = self.state.crashes + 1 if again else 1
                 self.state.crashed_at = self.position
@@ -321,14 +327,6 @@ def _inode(path: Path) -> int:
         return path.stat().st_ino
     except OSError:
         return -1
-
-
-def _settle_down() -> None:
-    """Leaves the processors to the search, now that the run can be seen."""
-    # What was imported stays: no collection need look at it again.
-    gc.freeze()
-    gc.enable()
-    os.nice(max(0, NICENESS - os.nice(0)))
 
 
 def _log_model(*args: object, **kwargs: object) -> str:

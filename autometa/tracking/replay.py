@@ -203,10 +203,8 @@ class Replayer:
         tags: Mapping[str, str],
         is_certain: bool,
     ) -> None:
-        if not is_certain and points:
-            points = self.store.missing_points(run_id, points)
-        if not is_certain and params:
-            params = self.store.missing_params(run_id, params)
+        if not is_certain and (points or params):
+            points, params = self.store.lacking(run_id, points, params)
         if points or params or tags:
             self.store.log(run_id, points, params, tags)
 

@@ -8,6 +8,7 @@ loading as autometa itself.
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
 
+from autometa.tracking.answers import translated
 from autometa.tracking.faults import EventRefusedError
-from autometa.tracking.store import MlflowStore, translated
+from autometa.tracking.store import MlflowStore
 
 DIGEST_TAG = "autometa.digest"
 
@@ -45,45 +47,54 @@ def log_model(
     """
     if not Path(event["path"]).is_dir():
         raise EventRefusedError(f"there is no model folder {event['path']}")
-    with translated():
-        model_id = _logged(store.client, experiment_id, run_id, event["name"], digest)
-        if model_id is None:
-            model_id = _upload(store.client, experiment_id, run_id, event, digest)
-        outputs = store.client.get_run(run_id).outputs
-        known = {output.model_id for output in outputs.model_outputs} if outputs else set()
-        if model_id not in known:
+    model_id = _logged(store, experiment_id, run_id, event["name"], digest)
+    if model_id is None:
+        model_id = _upload(store, experiment_id, run_id, event, digest)
+    outputs = store.ask("get_run", run_id).outputs
+    known = {output.model_id for output in outputs.model_outputs} if outputs else set()
+    if model_id not in known:
+        with translated():
             store.client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
     return model_id
 
 
-def _logged(client: Any, experiment_id: str, run_id: str, name: str, digest: str) -> str | None:
+def _logged(
+    store: MlflowStore, experiment_id: str, run_id: str, name: str, digest: str
+) -> str | None:
     """Finds the model if it is complete; removes what a crash or a worse winner left."""
     wanted = f"name = '{name}' AND source_run_id = '{run_id}'"
     done = None
-    for model in client.search_logged_models([experiment_id], wanted):
+    for model in store.ask("search_logged_models", [experiment_id], wanted):
         is_ready = model.status == LoggedModelStatus.READY
         if is_ready and done is None and model.tags.get(DIGEST_TAG) == digest:
             done = str(model.model_id)
         else:
-            client.delete_logged_model(model.model_id)
+            store.ask("delete_logged_model", model.model_id)
     return done
 
 
 def _upload(
-    client: Any, experiment_id: str, run_id: str, event: Mapping[str, Any], digest: str
+    store: MlflowStore, experiment_id: str, run_id: str, event: Mapping[str, Any], digest: str
 ) -> str:
-    logged = client.create_logged_model(
-        experiment_id, name=event["name"], source_run_id=run_id, tags={DIGEST_TAG: digest}
-    )
-    with tempfile.TemporaryDirectory(prefix="autometa-") as folder:
-        local = Path(folder) / "model"
-        _save(local, logged, run_id, event)
-        client.log_model_artifacts(logged.model_id, str(local))
-    client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+    with translated():
+        logged = store.client.create_logged_model(
+            experiment_id, name=event["name"], source_run_id=run_id, tags={DIGEST_TAG: digest}
+        )
+        with tempfile.TemporaryDirectory(prefix="autometa-") as folder:
+            local = Path(folder) / "model"
+            _save(local, logged, run_id, event)
+            store.ask("log_model_artifacts", logged.model_id, str(local))
+    store.ask("finalize_logged_model", logged.model_id, LoggedModelStatus.READY)
     return str(logged.model_id)
 
 
 def _save(local: Path, logged: Any, run_id: str, event: Mapping[str, Any]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's own, on its use of pandas
+        _save_quietly(local, logged, run_id, event)
+
+
+def _save_quietly(local: Path, logged: Any, run_id: str, event: Mapping[str, Any]) -> None:
     mlflow.pyfunc.save_model(
         str(local),
         loader_module=event["loader_module"],
