@@ -159,7 +159,7 @@ class CompressorContract:
 
     def test_strength_zero_changes_nothing(self) -> None:
         """Checks that a parameter named ratio, strength, sparsity or amount means it at 0."""
-        from autometa.search.space import contains
+        from autometa.meta.mapping import contains
 
         table, model = self._fitted()
         space = subject.space_of(self._spec().space)

@@ -124,7 +124,8 @@ def random_configs(space: Space, n: int, seed: int = 0) -> list[dict[str, ParamV
 
 def check_space(name: str, space: Space) -> None:
     """Checks distributions, conditions and defaults."""
-    from autometa.search.space import active, check, contains
+    from autometa.meta.mapping import contains
+    from autometa.search.space import active, check
 
     try:
         check(name, space)
