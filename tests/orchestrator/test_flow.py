@@ -1,0 +1,311 @@
+"""The data flow in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import autometa
+from autometa.errors import DataError, NoModelError, TaskError
+from autometa.execution import InlineExecutor, WorkerPool
+from autometa.modelfolder import load_model, read_manifest
+from autometa.trial import Outcome, TrialResult
+
+Run = Callable[..., Any]
+PLUGIN = Path(__file__).with_name("parts_plugin.py")
+
+
+class StopAfter(InlineExecutor):
+    """Asks for the end, as a signal does, once so many jobs have reported."""
+
+    def __init__(self, n_jobs: int) -> None:
+        super().__init__()
+        self.signal: int | None = None
+        self._left = n_jobs
+
+    def wait(self, timeout: float) -> list[Any]:
+        reports = super().wait(timeout)
+        self._left -= sum(report.id.startswith("trial-") for report in reports)
+        if self._left <= 0:
+            self.signal = 2
+        return reports
+
+
+def comparable(results: list[TrialResult]) -> list[TrialResult]:
+    return [replace(result, cost_seconds=0.0) for result in results]
+
+
+def test_search_gives_a_model_that_predicts(run: Run, registry: Any, tmp_path: Path) -> None:
+    result = run(5)
+    frame = pd.read_csv(tmp_path / "table.csv")
+    predictor = load_model(result.model, packages=registry.packages)
+    hits = (predictor.predict(frame) == frame["label"]).mean()
+    assert [trial.number for trial in result.trials] == [0, 1, 2, 3, 4]
+    assert result.best.values[0] == min(trial.values[0] for trial in result.trials)
+    assert hits > 0.85
+
+
+def test_first_trial_is_the_default_and_the_seed_decides_the_others(run: Run) -> None:
+    first = run(3)
+    other = run(3, name="other")
+    third = run(3, name="third", seed=1)
+    assert dict(first.trials[0].params) == {
+        "learner": "slope",
+        "slope.slope": 0.5,
+        "slope.ballast_kib": 8,
+    }
+    assert [t.params for t in other.trials] == [t.params for t in first.trials]
+    assert third.trials[1].params != first.trials[1].params
+
+
+def test_fault_95_stopped_and_resumed_search_has_the_same_trials(run: Run) -> None:
+    whole = run(14, name="whole")
+    for n_jobs in (3, 8):
+        stop = StopAfter(n_jobs)
+        part = run(14, name="parts", options={"executor": stop, "stop": stop})
+        assert part.status == "interrupted"
+    parts = run(14, name="parts")
+    assert comparable(parts.trials) == comparable(whole.trials)
+    assert parts.best.number == whole.best.number
+
+
+def test_interrupted_search_has_a_model_already(run: Run) -> None:
+    stop = StopAfter(2)
+    result = run(9, options={"executor": stop, "stop": stop})
+    assert len(result.trials) == 2
+    assert read_manifest(result.model)["members"][0]["trial"] == result.best.number
+
+
+def test_fault_93_finished_search_runs_no_job(run: Run) -> None:
+    first = run(3)
+
+    class Refusing(InlineExecutor):
+        def submit(self, job: Any) -> None:
+            raise AssertionError(f"{job.id} must not run")
+
+    again = run(3, options={"executor": Refusing()})
+    assert again.trials == first.trials
+    assert again.report["best"] == first.report["best"]
+
+
+def test_fault_92_changed_space_is_refused(run: Run) -> None:
+    run(2)
+    with pytest.raises(TaskError, match=r"search\.compressors: \[\] -> \['trim'\]"):
+        run(4, search={"learners": ["slope"], "compressors": ["trim"]})
+
+
+def test_fault_31_changed_data_is_refused(run: Run, tmp_path: Path) -> None:
+    run(2)
+    table = tmp_path / "table.csv"
+    table.write_text(table.read_text().replace("yes", "true"))
+    with pytest.raises(DataError, match="has changed since the study began"):
+        run(4)
+    assert run(2, options={"fresh": True}).report["trials"]["complete"] == 2
+
+
+def test_touched_data_goes_on(run: Run, tmp_path: Path) -> None:
+    run(2)
+    table = tmp_path / "table.csv"
+    table.write_text(table.read_text())
+    assert len(run(4).trials) == 4
+
+
+@pytest.mark.parametrize("kind", ["kfold", "group", "time"])
+def test_every_validation_passes_through(run: Run, kind: str) -> None:
+    columns = {"group": {"group": "who"}, "time": {"time": "day"}}.get(kind, {})
+    result = run(2, validation={"kind": kind, "folds": 3, **columns})
+    assert all(len(trial.fold_scores) == 3 for trial in result.trials)
+    for trial in result.trials:
+        assert trial.values[0] == pytest.approx(np.mean(trial.fold_scores))
+    assert result.report["test"]["log_loss"] < result.report["baseline"]["log_loss"]
+
+
+def test_several_objectives_give_a_front(run: Run) -> None:
+    result = run(16, objectives=["log_loss", "size_kib"])
+    points = [tuple(point["values"].values()) for point in result.report["front"]]
+    told = [trial.values for trial in result.trials if trial.outcome is Outcome.COMPLETE]
+    assert len(points) > 1
+    for point in points:
+        assert not any(all(np.array(o) <= point) and any(np.array(o) < point) for o in told)
+    for values in told:
+        assert any(all(np.array(point) <= values) for point in points)
+    assert result.best.values[0] == min(values[0] for values in told)
+
+
+def test_size_is_of_the_delivered_folder(run: Run) -> None:
+    result = run(3, objectives=["log_loss", "size_kib"])
+    size = sum(p.stat().st_size for p in result.model.rglob("*") if p.is_file()) / 1024
+    assert result.best.values[1] == pytest.approx(size, rel=0.02)
+
+
+def test_constraint_is_kept_by_what_is_delivered(run: Run) -> None:
+    result = run(12, constraints={"size_kib": 20})
+    sizes = {trial.number: trial.metrics["size_kib"] for trial in result.trials}
+    assert any(size > 20 for size in sizes.values())
+    assert sizes[result.best.number] <= 20
+    size = sum(p.stat().st_size for p in result.model.rglob("*") if p.is_file()) / 1024
+    assert size <= 20
+    kept = [trial for trial in result.trials if sizes[trial.number] <= 20]
+    assert result.best.values[0] == min(trial.values[0] for trial in kept)
+
+
+def test_constraint_that_nothing_keeps_is_no_model(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(NoModelError, match=r"none of 3 complete trials keeps the constraints") as e:
+        run(3, constraints={"size_kib": 0.5})
+    assert "size_kib" in e.value.message
+    assert not (tmp_path / ".autometa/studies/small/model").exists()
+
+
+def test_latency_is_measured(run: Run) -> None:
+    result = run(2, constraints={"latency_ms": 500.0})
+    assert all(0 < trial.metrics["latency_ms"] < 500 for trial in result.trials)
+
+
+def test_compressor_chain_is_searched_and_delivered(run: Run) -> None:
+    search = {"learners": ["slope"], "compressors": ["trim"]}
+    result = run(12, search=search, objectives=["log_loss", "size_kib"])
+    trimmed = [t for t in result.trials if t.params["compress.prune"] == "trim"]
+    plain = [t for t in result.trials if t.params["compress.prune"] == "none"]
+    assert result.trials[0].params["compress.prune"] == "none"
+    assert trimmed
+    assert plain
+    for trial in trimmed:
+        ballast = trial.params["slope.ballast_kib"] / 2
+        assert "trim.digits" in trial.params
+        assert trial.values[1] == pytest.approx(ballast, abs=3)
+    for trial in plain:
+        assert "trim.digits" not in trial.params
+        assert trial.values[1] == pytest.approx(trial.params["slope.ballast_kib"], abs=3)
+
+
+def test_compressor_of_other_models_is_not_applicable(run: Run) -> None:
+    result = run(10, search={"learners": ["slope"], "compressors": ["stranger"]})
+    declined = [t for t in result.trials if t.params["compress.quantize"] == "stranger"]
+    assert declined
+    assert {t.outcome for t in declined} == {Outcome.NOT_APPLICABLE}
+    assert declined[0].reason == "stranger takes torch, got a slope model"
+    assert result.report["trials"]["not_applicable"] == len(declined)
+
+
+def test_ensemble_is_never_worse_than_the_best_trial(run: Run) -> None:
+    search = {"learners": ["slope", "logistic", "extra_trees"], "compressors": []}
+    result = run(8, search=search, validation={"kind": "kfold", "folds": 3})
+    chosen = result.report["ensemble"]
+    members = read_manifest(result.model)["members"]
+    assert sum(member["weight"] for member in members) == pytest.approx(1.0)
+    if chosen is None:
+        assert [member["trial"] for member in members] == [result.best.number]
+    else:
+        assert chosen["values"]["log_loss"] <= result.best.values[0]
+        assert {m["trial"]: m["weight"] for m in members} == pytest.approx(dict(chosen["weights"]))
+
+
+def test_observers_are_told_and_their_failure_is_nobodys(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = tmp_path / "notes.jsonl"
+    monkeypatch.setenv("OBSERVED", str(notes))
+    result = run(3)
+    told = [json.loads(line) for line in notes.read_text().splitlines()]
+    assert sorted(told[:3]) == [["small", number, "complete"] for number in range(3)]
+    assert told[3:] == [["end", "finished", result.best.number]]
+
+
+METRICS = """
+def share(y, p):
+    return float((p.argmax(axis=1) == y).mean())
+
+def nan(y, p):
+    return float("nan")
+
+def inf(y, p):
+    return float("inf")
+
+def none(y, p):
+    return None
+
+def text(y, p):
+    return "0.5"
+
+def imaginary(y, p):
+    return 0.5 + 1j
+
+def array(y, p):
+    return p
+
+def truth(y, p):
+    return True
+
+def raises(y, p):
+    raise ZeroDivisionError("no rows")
+"""
+
+
+def test_own_metric_beside_the_task_file_leads(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(METRICS)
+    own = {"metric": "own:share", "direction": "maximize"}
+    result = run(5, objectives=[own, "accuracy"])
+    for trial in result.trials:
+        assert trial.values[0] == trial.values[1]
+    assert result.best.values[0] == max(trial.values[0] for trial in result.trials)
+    assert set(result.report["best"]["values"]) == {"own:share", "accuracy"}
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "reason"),
+    [
+        ("nan", "invalid_score", "metric own:nan is nan on these rows"),
+        ("inf", "invalid_score", "metric own:inf is inf on these rows"),
+        ("none", "error", "metric own:none must give a real number, got NoneType"),
+        ("text", "error", "metric own:text must give a real number, got str"),
+        ("imaginary", "error", "metric own:imaginary must give a real number, got complex"),
+        ("array", "error", "metric own:array must give a real number, got ndarray"),
+        ("truth", "error", "metric own:truth must give a real number, got bool"),
+        ("raises", "error", "ZeroDivisionError: no rows (in raises, "),
+    ],
+)
+def test_fault_57_own_metric_that_gives_no_number_fails_with_the_reason(
+    run: Run, tmp_path: Path, name: str, outcome: str, reason: str
+) -> None:
+    (tmp_path / "own.py").write_text(METRICS)
+    objective = {"metric": f"own:{name}", "direction": "minimize"}
+    with pytest.raises(NoModelError) as caught:
+        run(1, objectives=[objective])
+    assert reason in caught.value.message
+    (trial,) = autometa.defaults.status(_task(tmp_path))["history"]
+    assert trial["outcome"] == outcome
+
+
+def _task(folder: Path) -> Any:
+    content = {"name": "small", "data": {"source": "table.csv", "target": "label"}}
+    return autometa.Task.from_json(content, path=folder / "task.yaml")
+
+
+def test_optimize_of_the_package_runs_in_processes(run: Run, tmp_path: Path) -> None:
+    content = {
+        "name": "small",
+        "data": {"source": "table.csv", "target": "label"},
+        "budget": {"trials": 3},
+        "search": {"learners": ["slope"]},
+        "knowledge": [],
+        "tracking": "none",
+    }
+    task = tmp_path / "task.yaml"
+    task.write_text(json.dumps(content))
+    result = autometa.optimize(task, plugins=[PLUGIN])
+    assert len(result.trials) == 3
+    assert result.model == tmp_path / ".autometa/studies/small/model"
+    assert result.status == "finished"
+
+
+def test_two_workers_finish_the_same_number_of_trials(run: Run) -> None:
+    with WorkerPool(2, 2048) as pool:
+        result = run(6, options={"executor": pool})
+    assert [trial.number for trial in result.trials] == list(range(6))
