@@ -23,6 +23,7 @@ from autometa.tracking.uris import default_uris, is_server
 from autometa.workspace import Workspace
 
 if TYPE_CHECKING:
+    from autometa.meta.knowledge import KnowledgeBase
     from autometa.search.study import ToldTrial
     from autometa.trial import TrialResult
 
@@ -102,6 +103,7 @@ def optimize(
             workspace=workspace,
             executor=executor,
             make_tracker=lambda folder: make_tracker(task, workspace, folder),
+            open_knowledge=lambda: open_knowledge(task),
             progress=progress or Quiet(),
             stop=stop or NeverStop(),
             started=started,
@@ -196,6 +198,20 @@ def open_ui(task: Task, port: int) -> Iterator[tuple[str, UiServer | None]]:
     artifacts = default_uris(workspace.root)[1] if task.tracking == "auto" else ""
     with serve(uri, artifacts=artifacts, port=port) as server:
         yield server.link(shown.experiment_id, shown.run_id), server
+
+
+def open_knowledge(task: Task) -> KnowledgeBase | None:
+    """Gives what a task may know; None when it wants to know nothing and to teach nothing.
+
+    Raises:
+        StorageError: If a source that it names does not exist.
+    """
+    if not task.knowledge:
+        return None
+    from autometa.meta.knowledge import DEFAULT, KnowledgeBase
+
+    sources = [s if s == DEFAULT or "://" in s else task.locate(s) for s in task.knowledge]
+    return KnowledgeBase.open(*sources, own=knowledge_home())
 
 
 def knowledge_home() -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from autometa.errors import StorageError
-from autometa.execution import Executor
+from autometa.execution import Executor, JobReport
 from autometa.orchestrator.delivery import Delivery, best_of, pareto_front, ranked, usable
 from autometa.orchestrator.runner import KEPT_TRIALS, Evaluation, Runner, excesses
 from autometa.search.budget import Budget
@@ -74,6 +74,7 @@ class SearchLoop:
         delivery: Gets the best trial as soon as there is one.
         evaluation: What is the same for all trials.
         on_told: Called with every told trial and the best so far.
+        on_other: Called with the reports of jobs that belong to no trial.
         progress: Shows what happens.
     """
 
@@ -86,6 +87,7 @@ class SearchLoop:
         delivery: Delivery,
         evaluation: Evaluation,
         on_told: Callable[[ToldTrial, TrialResult | None], None],
+        on_other: Callable[[JobReport], None],
         progress: Progress,
     ) -> None:
         self._study = study
@@ -94,6 +96,7 @@ class SearchLoop:
         self._delivery = delivery
         self._evaluation = evaluation
         self._on_told = on_told
+        self._on_other = on_other
         self._progress = progress
         self.best = best_of(study.results, evaluation.objectives, evaluation.bounds)
         self._n_told = len(study.results)
@@ -116,7 +119,9 @@ class SearchLoop:
                 break
             reports = self._executor.wait(min(TICK_SECONDS, budget.remaining() + 0.01))
             for report in reports:
-                if (ended := self._runner.handle(report)) is not None:
+                if not self._runner.owns(report):
+                    self._on_other(report)
+                elif (ended := self._runner.handle(report)) is not None:
                     self._tell(*ended, budget)
             if budget.remaining() <= 0:
                 break

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from autometa import __version__
 from autometa.errors import StorageError
-from autometa.execution import Executor, Job, JobOutcome
+from autometa.execution import Executor, Job, JobOutcome, JobReport
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import run_job
 from autometa.orchestrator.setting import Setting
@@ -31,6 +31,7 @@ DESCRIBE = "autometa.describe:describe"
 PACK = "knowledge.pack"
 FROZEN = "autometa_knowledge"
 METAFEATURES = "autometa_metafeatures"
+DESCRIBE_JOB = "describe"
 DESCRIBE_SECONDS = 30.0
 
 
@@ -41,29 +42,37 @@ def fingerprint_of(prepared: PreparedData) -> Fingerprint:
     return Fingerprint(str(prepared.info["column_signature"]), tuple(prepared.info["row_minhash"]))
 
 
-def describe_data(
-    prepared: PreparedData, registry: Registry, executor: Executor, seed: int
-) -> dict[str, float]:
-    """Gives the meta-features of the data; {} when they could not be computed."""
+def describe_job(prepared: PreparedData, registry: Registry, seed: int) -> Job:
+    """Gives the job that computes the meta-features of the data."""
     further = [[name, entry.spec.factory] for name, entry in registry.metafeatures.items()]
     payload = {"prepared": str(prepared.folder), "seed": seed, "further": further}
-    job = Job(id="describe", function=DESCRIBE, payload=payload, wall_seconds=DESCRIBE_SECONDS)
-    report = run_job(executor, job)
-    if report.outcome is not JobOutcome.OK or report.value is None:
+    return Job(id=DESCRIBE_JOB, function=DESCRIBE, payload=payload, wall_seconds=DESCRIBE_SECONDS)
+
+
+def keep_description(study: SearchStudy, report: JobReport) -> dict[str, float]:
+    """Keeps the meta-features with the study; {} when they could not be computed."""
+    found: dict[str, float] = {}
+    if report.outcome is JobOutcome.OK and report.value is not None:
+        found = {name: float(value) for name, value in report.value["metafeatures"].items()}
+    else:
         _log.warning("the data could not be described for the prior: %s", report.reason)
-        return {}
-    return {name: float(value) for name, value in report.value["metafeatures"].items()}
+    study.set_attr(METAFEATURES, found)
+    return found
+
+
+def is_described(study: SearchStudy) -> bool:
+    """Whether the meta-features of a study's data are known."""
+    return study.attr(METAFEATURES) is not None
 
 
 def described(
     study: SearchStudy, prepared: PreparedData, registry: Registry, executor: Executor, seed: int
 ) -> dict[str, float]:
     """Gives the meta-features of a study's data, computed once."""
-    known = study.attr(METAFEATURES)
-    if known is None:
-        known = describe_data(prepared, registry, executor, seed)
-        study.set_attr(METAFEATURES, known)
-    return dict(known)
+    if is_described(study):
+        return dict(study.attr(METAFEATURES))
+    report = run_job(executor, describe_job(prepared, registry, seed))
+    return keep_description(study, report)
 
 
 def freeze_knowledge(

@@ -153,14 +153,13 @@ class Runner:
         folder.mkdir(parents=True)
         self._submit_fold(_Running(proposal))
 
-    def handle(self, report: JobReport) -> tuple[Proposal, TrialResult] | None:
-        """Takes a report; gives the trial's result when it ended the trial.
+    def owns(self, report: JobReport) -> bool:
+        """Whether the report is of a trial in flight."""
+        return report.id in self._running
 
-        Reports of other jobs than the runner's are ignored.
-        """
-        running = self._running.pop(report.id, None)
-        if running is None:
-            return None
+    def handle(self, report: JobReport) -> tuple[Proposal, TrialResult] | None:
+        """Takes a report that it `owns`; gives the trial's result when it ended the trial."""
+        running = self._running.pop(report.id)
         running.cost_seconds += report.cpu_seconds
         running.wall_seconds += report.wall_seconds
         if report.outcome is not JobOutcome.OK:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from autometa.orchestrator import checks
+from autometa.execution import JobReport
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import (
     Delivery,
@@ -16,7 +17,15 @@ from autometa.orchestrator.delivery import (
     select_ensemble,
 )
 from autometa.orchestrator.loop import Proposing, SearchLoop
-from autometa.orchestrator.memory import described, prior_of, remember
+from autometa.orchestrator.memory import (
+    DESCRIBE_JOB,
+    describe_job,
+    described,
+    is_described,
+    keep_description,
+    prior_of,
+    remember,
+)
 from autometa.orchestrator.result import Result, best_json, no_model
 from autometa.orchestrator.resume import FINISHED, mark_finished
 from autometa.orchestrator.runner import Runner
@@ -91,8 +100,10 @@ class Searching:
             delivery=self._delivery,
             evaluation=self._evaluation,
             on_told=self._on_told,
+            on_other=self._on_other,
             progress=self._session.progress,
         )
+        self._describe_meanwhile()
         seed = self._session.task.seed
         proposing = Proposing(self._setting.space, sampler_factory(prior), initial, seed)
         self._extras["stopped_by_trials"] = loop.run(proposing, self._budget, self._session.stop)
@@ -134,6 +145,17 @@ class Searching:
         return described(
             self._study, self._prepared, session.registry, session.executor, session.task.seed
         )
+
+    def _describe_meanwhile(self) -> None:
+        """Describes the data beside the first trials, for the record at the end."""
+        if not is_described(self._study):
+            session = self._session
+            job = describe_job(self._prepared, session.registry, session.task.seed)
+            session.executor.submit(job)
+
+    def _on_other(self, report: JobReport) -> None:
+        if report.id == DESCRIBE_JOB:
+            keep_description(self._study, report)
 
     def _on_told(self, told: ToldTrial, best: TrialResult | None) -> None:
         self._shown.trial(told, best)
