@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from autometa.orchestrator import checks
 from autometa.execution import JobReport
+from autometa.orchestrator import checks
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import (
     Delivery,
