@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 SELECT = "autometa.select.ensemble:select_ensemble"
 SCORE = "autometa.evaluate:score_folder"
+OBSERVER = "observer-"
+"""How the ids of the jobs of observers begin."""
 
 
 def usable(results: Sequence[TrialResult], bounds: Mapping[str, float]) -> list[TrialResult]:
@@ -299,3 +301,10 @@ def run_job(executor: Executor, job: Job) -> JobReport:
         for report in executor.wait(0.2):
             if report.id == job.id:
                 return report
+            overhear(report)
+
+
+def overhear(report: JobReport) -> None:
+    """Takes a report that nobody waits for: an observer that failed is worth a warning."""
+    if report.id.startswith(OBSERVER) and report.outcome is not JobOutcome.OK:
+        _log.warning("an observer failed: %s", report.reason)

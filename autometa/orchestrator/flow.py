@@ -110,9 +110,15 @@ def optimize(
 
 
 def _open_storage(session: Session, *, fresh: bool) -> BaseStorage:
-    """Opens where the study is kept; with `fresh`, without anything of a former study."""
+    """Opens where the study is kept; with `fresh`, without anything of a former study.
+
+    Optuna is imported here, while the workers start up.
+    """
+    from autometa.search.sampler import target_sampler
     from autometa.search.storage import open_storage
     from autometa.search.study import delete_study
+
+    target_sampler(0)
 
     place, folder = session.task.storage, session.folder
     if fresh and place == "auto":

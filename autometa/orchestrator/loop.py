@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from autometa.errors import StorageError
 from autometa.execution import Executor, JobReport
-from autometa.orchestrator.delivery import Delivery, best_of, pareto_front, ranked, usable
+from autometa.orchestrator.delivery import (
+    Delivery,
+    best_of,
+    overhear,
+    pareto_front,
+    ranked,
+    usable,
+)
 from autometa.orchestrator.runner import KEPT_TRIALS, Evaluation, Runner, excesses
 from autometa.search.budget import Budget
 from autometa.trial import ParamValue, TrialResult

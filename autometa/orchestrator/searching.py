@@ -159,7 +159,7 @@ class Searching:
 
     def _on_told(self, told: ToldTrial, best: TrialResult | None) -> None:
         self._shown.trial(told, best)
-        self._session.observe("autometa_trial_finished", {"result": told.result.to_json()})
+        self._session.observe_trial(told.result.to_json())
 
     def _deliver(self, loop: SearchLoop) -> None:
         """Delivers the ensemble, if it is better, and scores the test part."""
@@ -188,7 +188,7 @@ class Searching:
             if best is None:
                 raise no_model(self._study.results, self._evaluation.bounds)
             mark_finished(self._study, self._session.task, report)
-            self._session.observe("autometa_task_finished", {"report": report})
+            self._session.observe_end(report)
             self._remember()
         report["mlflow"] = self._shown.wait(report, self._session.task.budget.seconds)
         return Result(

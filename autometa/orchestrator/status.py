@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from autometa.measure import Metric
 from autometa.modelfolder import MANIFEST
-from autometa.orchestrator.delivery import best_of
+from autometa.orchestrator.checks import CHECKS
+from autometa.orchestrator.delivery import best_of, usable
 from autometa.orchestrator.result import best_json
 from autometa.orchestrator.resume import FINISHED
 from autometa.orchestrator.searching import MODEL
 from autometa.search.lease import is_locked
+from autometa.select.rules import Rule
 from autometa.task import Task
-from autometa.trial import counts
+from autometa.trial import TrialResult, counts
 
 
-def read_status(task: Task, folder: Path) -> dict[str, Any]:
+def read_status(task: Task, folder: Path, rule: Rule | None = None) -> dict[str, Any]:
     """Gives the state of a task's study; it may be running in another process.
 
     Args:
         task: The task.
         folder: Of its study.
+        rule: Adds ``chosen``, the trial that it takes.
 
     Raises:
         StorageError: If the study is there and cannot be read.
+        TaskError: If what the rule asks for was not measured.
     """
     from autometa.search.storage import open_to_read
     from autometa.search.study import HEADER, read_study
@@ -37,6 +42,10 @@ def read_status(task: Task, folder: Path) -> dict[str, Any]:
     best = best_of(results, objectives, task.constraints) if objectives else None
     model = folder / MODEL
     finished = attrs.get(FINISHED)
+    asked: dict[str, Any] = {}
+    if rule is not None:
+        good = usable(results, task.constraints)
+        asked["chosen"] = _chosen(rule, rule.choose(good, objectives[0]) if good else None, objectives)
     return {
         "task": task.name,
         "status": _status(folder, known=found is not None, finished=finished is not None),
@@ -46,8 +55,19 @@ def read_status(task: Task, folder: Path) -> dict[str, Any]:
         "model": str(model) if (model / MANIFEST).is_file() else None,
         "prior": (finished or {}).get("report", {}).get("prior")
         or {"sources": [], "digest": None, "used": False},
+        "checks": attrs.get(CHECKS, []),
         "history": [result.to_json() for result in results],
+        **asked,
     }
+
+
+def _chosen(
+    rule: Rule, result: TrialResult | None, objectives: Sequence[Metric]
+) -> dict[str, Any] | None:
+    shown = best_json(result, objectives)
+    if shown is None:
+        return None
+    return {**shown, "measure": rule.measure, "measured": getattr(result, rule.measure)}
 
 
 def _status(folder: Path, *, known: bool, finished: bool) -> str:
