@@ -127,6 +127,7 @@ class SearchLoop:
             reports = self._executor.wait(min(TICK_SECONDS, budget.remaining() + 0.01))
             for report in reports:
                 if not self._runner.owns(report):
+                    overhear(report)
                     self._on_other(report)
                 elif (ended := self._runner.handle(report)) is not None:
                     self._tell(*ended, budget)

@@ -208,7 +208,7 @@ def test_ensemble_is_never_worse_than_the_best_trial(run: Run) -> None:
 
 
 def test_observers_are_told_and_their_failure_is_nobodys(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     notes = tmp_path / "notes.jsonl"
     monkeypatch.setenv("OBSERVED", str(notes))
@@ -216,6 +216,8 @@ def test_observers_are_told_and_their_failure_is_nobodys(
     told = [json.loads(line) for line in notes.read_text().splitlines()]
     assert sorted(told[:3]) == [["small", number, "complete"] for number in range(3)]
     assert told[3:] == [["end", "finished", result.best.number]]
+    (warning,) = [r.getMessage() for r in caplog.records if "observer" in r.getMessage()]
+    assert warning.startswith("an observer failed: RuntimeError: an observer may fail (in ")
 
 
 METRICS = """
