@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from autometa.errors import StorageError
 from autometa.execution import WorkerPool
 from autometa.orchestrator import Result
 from autometa.orchestrator import optimize as run
+from autometa.orchestrator.looking import check_report, look_at
 from autometa.orchestrator.loop import Progress, Stop
 from autometa.orchestrator.status import read_status
 from autometa.plugins import load_plugins
+from autometa.select.rules import Rule
 from autometa.task import Limits, Task, load_task
 from autometa.tracking.tracker import NullTracker, StudyTracker, Tracker
 from autometa.tracking.ui import UiServer, serve
@@ -34,6 +37,9 @@ PRELOAD = (
     "sklearn.ensemble",
 )
 """Imported once and shared by all workers; whatever else a learner needs, its worker imports."""
+
+LIGHT_PRELOAD = ("autometa.prepare",)
+"""For workers that only read data."""
 
 
 UI_PATIENCE_SECONDS = 5.0
@@ -114,8 +120,12 @@ def optimize(
         executor.close()
 
 
-def make_executor(limits: Limits) -> WorkerPool:
+def make_executor(limits: Limits, preload: Sequence[str] = PRELOAD) -> WorkerPool:
     """Gives the pool of workers that a task's limits ask for.
+
+    Args:
+        limits: Of the task.
+        preload: Modules that the workers share.
 
     Raises:
         StorageError: If no process can be started.
@@ -125,7 +135,7 @@ def make_executor(limits: Limits) -> WorkerPool:
             limits.workers,
             limits.trial_memory_mib,
             n_threads=limits.threads_per_trial,
-            preload=PRELOAD,
+            preload=preload,
         )
     except OSError as exc:
         raise StorageError(
@@ -151,18 +161,67 @@ def tracking_uri(task: Task, workspace: Workspace) -> str:
     return task.tracking if "://" in task.tracking else task.locate(task.tracking)
 
 
-def status(task: Task) -> dict[str, Any]:
+def status(task: Task, rule: str | None = None) -> dict[str, Any]:
     """Gives how the search of a task stands; it may be running in another process.
+
+    Args:
+        task: The task.
+        rule: Such as ``fastest within 1 % of the best``; see `autometa.select.rules`.
 
     Returns:
         ``task``, ``status`` (``none``, ``running``, ``interrupted``, ``finished``), ``trials``,
-        ``best``, ``model``, ``prior``, and ``history`` (`TrialResult.to_json` of all).
+        ``best``, ``model``, ``prior``, ``checks``, and ``history`` (`TrialResult.to_json` of all);
+        with a rule also ``chosen``, None while there is no usable trial.
 
     Raises:
         StorageError: If the study cannot be read.
+        TaskError: If the rule cannot be understood, or needs what was not measured.
     """
     workspace = Workspace.of(task.folder)
-    return read_status(task, workspace.study(task.name))
+    parsed = None if rule is None else Rule.parse(rule)
+    return read_status(task, workspace.study(task.name), parsed)
+
+
+def check(task: Task, *, plugins: Iterable[str | Path] = ()) -> dict[str, Any]:
+    """Prepares the data of a task in a temporary folder and checks it.
+
+    Returns:
+        ``task``; ``status`` (``ok``, ``warning`` or ``error``: the gravest finding); what the
+        preparation found (``problem``, ``reason``, ``n_rows``, ``n_train``, ``n_test``,
+        ``n_features``, ``n_folds``, ``split``, ``dropped``, ``warnings``); and ``findings``.
+
+    Raises:
+        AutometaError: If the data cannot be prepared.
+    """
+    registry = load_plugins(plugins)
+    with (
+        TemporaryDirectory(prefix="autometa-") as folder,
+        closing(make_executor(task.limits, LIGHT_PRELOAD)) as executor,
+    ):
+        return check_report(task, registry, executor, Path(folder))
+
+
+def look(
+    source: str,
+    *,
+    adapter: str | None = None,
+    target: str | None = None,
+    plugins: Iterable[str | Path] = (),
+) -> dict[str, Any]:
+    """Reads data and guesses what its columns are for; see `autometa.look`.
+
+    Args:
+        source: An absolute path, or ``scheme:rest``.
+        adapter: Name of the data adapter; None = by scheme, then by suffix.
+        target: The column to predict; None = guessed.
+        plugins: One-file plugins.
+
+    Raises:
+        AutometaError: If the data cannot be read, or has no such target.
+    """
+    entry = load_plugins(plugins).resolve_adapter(source, adapter)
+    with closing(make_executor(Limits(workers=1), LIGHT_PRELOAD)) as executor:
+        return look_at(source, entry.spec.factory, target, executor)
 
 
 @contextmanager

@@ -10,8 +10,12 @@ def main() -> int:
     try:
         # Imported here, so that Ctrl-C during the first imports is no traceback either.
         from autometa.cli.boundary import report_unexpected, run
+        from autometa.cli.completion import answer
     except KeyboardInterrupt:
         sys.stderr.write("error: interrupted.\n")
         return 130
     sys.excepthook = report_unexpected
+    answered = answer()
+    if answered is not None:
+        return answered
     return run(sys.argv[1:])

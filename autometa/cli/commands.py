@@ -8,16 +8,29 @@ import autometa
 from autometa.cli.options import LazyGroup
 
 COMMANDS = {
+    "init": ("autometa.cli.init:init", "Write a task file for a data file."),
+    "check": ("autometa.cli.check:check", "Look for what would make scores misleading."),
     "optimize": ("autometa.cli.optimize:optimize", "Search, or go on searching, for a model."),
     "status": ("autometa.cli.status:status", "Show how a search stands."),
     "predict": ("autometa.cli.predict:predict", "Predict rows with a model folder."),
     "ui": ("autometa.cli.ui:ui", "Open the tracked trials in MLflow."),
     "knowledge": ("autometa.cli.knowledge:knowledge", "Show and add to what past tasks taught."),
-    "plugins": ("autometa.cli.plugins:plugins", "Show what is installed."),
+    "plugins": ("autometa.cli.plugins:plugins", "Show, check and begin plugins."),
+    "schema": ("autometa.cli.schema:schema", "Print the JSON schema of the task file."),
+    "completion": ("autometa.cli.completion:completion", "Print what completes commands."),
 }
 """For each command its ``"module:function"`` and the line that ``--help`` shows."""
 
-root = LazyGroup("autometa", COMMANDS, help="An optimizer that remembers.")
+root = LazyGroup(
+    "autometa",
+    COMMANDS,
+    help="An optimizer that remembers.",
+    examples=(
+        "autometa init table.csv",
+        "autometa optimize task.yaml",
+        "autometa status task.yaml",
+    ),
+)
 root.params.append(
     click.Option(
         ["--version"],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autometa.cli import output
-from autometa.cli.options import Command, LazyGroup, Settings
+from autometa.cli.options import Command, LazyGroup, Settings, examples
 from autometa.errors import StorageError
 
 if TYPE_CHECKING:
@@ -25,9 +25,11 @@ knowledge = LazyGroup(
         "pack": ("autometa.cli.knowledge:pack", "Write records into one file."),
     },
     help="Show what past tasks taught, and add to it.",
+    examples=("autometa knowledge list", "autometa knowledge import sqlite:///studies.db"),
 )
 
 
+@examples("autometa knowledge list", "autometa knowledge list records.pack")
 @click.command("list", cls=Command)
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.pass_obj
@@ -37,6 +39,7 @@ def list_records(settings: Settings, sources: tuple[str, ...]) -> None:
     output.print_result(settings, to_json(known), to_text(known))
 
 
+@examples("autometa knowledge add colleague/records")
 @click.command("add", cls=Command)
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.pass_obj
@@ -48,6 +51,7 @@ def add(settings: Settings, sources: tuple[str, ...]) -> None:
     _add(settings, records)
 
 
+@examples("autometa knowledge import sqlite:///studies.db --study 'churn-*'")
 @click.command("import", cls=Command)
 @click.argument("storage", metavar="STORAGE")
 @click.option("--study", "pattern", metavar="PATTERN", help="Only studies whose name matches.")
@@ -63,6 +67,7 @@ def import_studies(settings: Settings, storage: str, pattern: str | None) -> Non
     _add(settings, records)
 
 
+@examples("autometa knowledge pack team.pack default")
 @click.command("pack", cls=Command)
 @click.argument("file", metavar="FILE")
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")

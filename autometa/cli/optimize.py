@@ -13,26 +13,40 @@ from typing import Any
 import click
 
 from autometa.cli import output
-from autometa.cli.options import Command, Settings
+from autometa.cli.options import Command, Settings, examples
+from autometa.cli.overrides import parse_overrides, set_option
 
 _log = logging.getLogger(__name__)
 
 
+@examples(
+    "autometa optimize task.yaml",
+    "autometa optimize task.yaml --set budget.seconds=600 --set search.learners=[ridge]",
+    "autometa -p my_learner.py optimize task.yaml --fresh",
+)
 @click.command(
     "optimize",
     cls=Command,
     epilog="Ctrl-C ends the search and keeps its model; the same command goes on.",
 )
-@click.argument("task_file", metavar="TASK.yaml")
+@click.argument("task_file", metavar="TASK.yaml", type=click.Path())
+@set_option
 @click.option("--fresh", is_flag=True, help="Forget an earlier search of this name.")
 @click.option("--rebuild-tracking", is_flag=True, help="Derive the runs in MLflow again.")
 @click.pass_obj
-def optimize(settings: Settings, task_file: str, *, fresh: bool, rebuild_tracking: bool) -> None:
+def optimize(
+    settings: Settings,
+    task_file: str,
+    *,
+    overrides: tuple[str, ...],
+    fresh: bool,
+    rebuild_tracking: bool,
+) -> None:
     """Search for the best model of a task, or go on where an earlier command stopped."""
     started = time.monotonic() - time.process_time()
     from autometa.task import load_task
 
-    task = load_task(task_file)
+    task = load_task(task_file, parse_overrides(overrides))
     stop = Signals()
     from autometa import defaults
     from autometa.cli.progress import make_progress

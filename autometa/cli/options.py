@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from autometa.cli.output import configure_logging
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,21 @@ def _global_options() -> list[click.Parameter]:
     ]
 
 
+CommandT = TypeVar("CommandT", bound="Command")
+
 _OPTIONS = _global_options()
 assert {option.name for option in _OPTIONS} == {field.name for field in fields(Settings)}
 
 
 class Command(click.Command):
     """A command with the global options: ``@click.command(cls=Command)``."""
+
+    examples: tuple[str, ...] = ()
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the examples, then what else is to be said."""
+        _write_examples(formatter, self.examples)
+        super().format_epilog(ctx, formatter)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Gives its own parameters, then the global ones."""
@@ -82,6 +94,27 @@ class Command(click.Command):
         return super().invoke(ctx)
 
 
+def examples(*lines: str) -> Callable[[CommandT], CommandT]:
+    """Gives a command the command lines that its ``--help`` shows.
+
+    Stands above ``@click.command``.
+    """
+
+    def mark(command: CommandT) -> CommandT:
+        command.examples = lines
+        return command
+
+    return mark
+
+
+def _write_examples(formatter: click.HelpFormatter, lines: Sequence[str]) -> None:
+    if lines:
+        with formatter.section("Examples"):
+            for line in lines:
+                # Written as it stands: a wrapped command cannot be copied.
+                formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
 class LazyGroup(click.Group):
     """A group that imports a command's module when the command is used, not to list it.
 
@@ -89,6 +122,7 @@ class LazyGroup(click.Group):
         name: As it is typed.
         table: For each command its ``"module:function"`` and the line that ``--help`` shows.
         help: First line of ``--help``.
+        examples: Command lines that ``--help`` shows.
         callback: Called before a command.
     """
 
@@ -98,10 +132,12 @@ class LazyGroup(click.Group):
         table: Mapping[str, tuple[str, str]],
         *,
         help: str,
+        examples: Sequence[str] = (),
         callback: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(name, help=help, callback=callback, no_args_is_help=False)
         self.table = table
+        self.examples = tuple(examples)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Gives its own parameters, then the global ones."""
@@ -125,6 +161,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Finds the command; a misspelled one is a usage error that names the nearest."""
         name = args[0]
+        if name not in self.table and ctx.resilient_parsing:
+            return None, None, args  # being typed
         if name not in self.table:
             near = get_close_matches(name, self.table, n=1)
             meant = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(self.table)}."
@@ -135,3 +173,19 @@ class LazyGroup(click.Group):
         """Writes the table without importing a command."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self.table.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the examples."""
+        _write_examples(formatter, self.examples)
+        super().format_epilog(ctx, formatter)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Completes the names of commands from the table, and options as click does."""
+        from click.shell_completion import CompletionItem
+
+        names = [
+            CompletionItem(name, help=text)
+            for name, (_, text) in self.table.items()
+            if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]

@@ -8,17 +8,23 @@ from typing import Any
 import click
 
 from autometa.cli import output
-from autometa.cli.options import Command, LazyGroup, Settings
+from autometa.cli.options import Command, LazyGroup, Settings, examples
 from autometa.plugins import load_plugins
 from autometa.registry import Entry, PluginInfo, Registry
 
 plugins = LazyGroup(
     "plugins",
-    {"list": ("autometa.cli.plugins:list_plugins", "Show plugins and what they offer.")},
-    help="Show what is installed.",
+    {
+        "list": ("autometa.cli.plugins:list_plugins", "Show plugins and what they offer."),
+        "check": ("autometa.cli.plugins_check:check", "Run the contract tests on what they offer."),
+        "new": ("autometa.cli.plugins_new:new", "Write a plugin to start from."),
+    },
+    help="Show what is installed, check it, and begin a plugin of your own.",
+    examples=("autometa plugins list", "autometa plugins check", "autometa plugins new mine"),
 )
 
 
+@examples("autometa plugins list", "autometa -p my_learner.py plugins list --verbose")
 @click.command("list", cls=Command)
 @click.pass_obj
 def list_plugins(settings: Settings) -> None:

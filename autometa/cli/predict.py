@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autometa.cli import output
-from autometa.cli.options import Command, Settings
+from autometa.cli.options import Command, Settings, examples
 from autometa.errors import DataError, TaskError
 
 if TYPE_CHECKING:
@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 WRITERS = (".csv", ".parquet")
 
 
+@examples(
+    "autometa predict MODEL new.csv --output predictions.csv",
+    "autometa predict MODEL new.csv --proba --output probabilities.parquet",
+)
 @click.command("predict", cls=Command)
-@click.argument("model", metavar="MODEL")
-@click.argument("data", metavar="DATA")
+@click.argument("model", metavar="MODEL", type=click.Path())
+@click.argument("data", metavar="DATA", type=click.Path())
 @click.option("--output", "target", required=True, metavar="FILE", help="A .csv or .parquet file.")
 @click.option("--proba", is_flag=True, help="One column per class with its probability.")
 @click.option("--adapter", help="Name of the data adapter; by default the file's ending decides.")

@@ -8,19 +8,29 @@ from typing import Any
 import click
 
 from autometa.cli import output
-from autometa.cli.options import Command, Settings
+from autometa.cli.options import Command, Settings, examples
 
 
+@examples(
+    "autometa status task.yaml",
+    "autometa status task.yaml --rule 'fastest within 1 % of the best'",
+)
 @click.command("status", cls=Command)
-@click.argument("task_file", metavar="TASK.yaml")
+@click.argument("task_file", metavar="TASK.yaml", type=click.Path())
 @click.option("--last", default=10, show_default=True, help="How many of the last trials to show.")
+@click.option(
+    "--rule",
+    metavar="RULE",
+    help="Which trial to take instead of the best: 'fastest within 1 % of the best'; also "
+    "smallest (KiB), cheapest (CPU seconds).",
+)
 @click.pass_obj
-def status(settings: Settings, task_file: str, *, last: int) -> None:
+def status(settings: Settings, task_file: str, *, last: int, rule: str | None) -> None:
     """Show trials, best and model of a task, also while it is being searched."""
     from autometa import defaults
     from autometa.task import load_task
 
-    report = defaults.status(load_task(task_file))
+    report = defaults.status(load_task(task_file), rule)
     output.print_result(settings, report, to_text(report, last))
 
 
@@ -31,6 +41,11 @@ def to_text(report: Mapping[str, Any], last: int) -> str:
     if best := report["best"]:
         values = ", ".join(f"{name} {value:.5g}" for name, value in best["values"].items())
         lines.append(f"best   trial {best['number']}, {best['params']['learner']}: {values}")
+    if chosen := report.get("chosen"):
+        values = ", ".join(f"{name} {value:.5g}" for name, value in chosen["values"].items())
+        taken = f"{chosen['measure']} {chosen['measured']:.5g}"
+        learner = chosen["params"]["learner"]
+        lines.append(f"rule   trial {chosen['number']}, {learner}: {values}, {taken}")
     if report["model"]:
         lines.append(f"model  {report['model']}")
     rows = [

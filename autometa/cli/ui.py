@@ -7,11 +7,12 @@ from contextlib import suppress
 import click
 
 from autometa.cli import output
-from autometa.cli.options import Command, Settings
+from autometa.cli.options import Command, Settings, examples
 
 
+@examples("autometa ui task.yaml")
 @click.command("ui", cls=Command)
-@click.argument("task_file", metavar="TASK.yaml")
+@click.argument("task_file", metavar="TASK.yaml", type=click.Path())
 @click.option("--port", default=5000, show_default=True, help="Taken? Then the next free one.")
 @click.pass_obj
 def ui(settings: Settings, task_file: str, *, port: int) -> None:

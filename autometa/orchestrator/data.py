@@ -75,7 +75,7 @@ def prepare_data(
         payload={**payload, "folder": str(new)},
         log=study_folder / "prepare.log",
     )
-    info = dict(_value(run_job(executor, job)))
+    info = dict(value_of(run_job(executor, job)))
     text = json.dumps({"stamp": stamp, "info": info})
     (new / STAMP).write_text(text, encoding="utf-8")
     return PreparedData(new, info)
@@ -158,7 +158,7 @@ def _read(path: Path) -> Any:
         return None
 
 
-def _value(report: JobReport) -> Mapping[str, Any]:
+def value_of(report: JobReport) -> Mapping[str, Any]:
     """Gives a job's value; an error in the worker is raised here as what it was there.
 
     Raises:

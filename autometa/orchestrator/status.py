@@ -45,7 +45,9 @@ def read_status(task: Task, folder: Path, rule: Rule | None = None) -> dict[str,
     asked: dict[str, Any] = {}
     if rule is not None:
         good = usable(results, task.constraints)
-        asked["chosen"] = _chosen(rule, rule.choose(good, objectives[0]) if good else None, objectives)
+        asked["chosen"] = _chosen(
+            rule, rule.choose(good, objectives[0]) if good else None, objectives
+        )
     return {
         "task": task.name,
         "status": _status(folder, known=found is not None, finished=finished is not None),

@@ -1,0 +1,79 @@
+"""Looking at data without searching: what `autometa check` and `autometa init` ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from autometa.checking.finding import Severity
+from autometa.execution import Executor, Job
+from autometa.orchestrator.checks import find
+from autometa.orchestrator.data import prepare_data, value_of
+from autometa.orchestrator.delivery import run_job
+from autometa.registry import Registry
+from autometa.task import Task
+
+LOOK = "autometa.look:look"
+
+_TOLD = (
+    "problem",
+    "reason",
+    "n_rows",
+    "n_train",
+    "n_test",
+    "n_features",
+    "n_folds",
+    "split",
+    "dropped",
+    "warnings",
+)
+
+
+def check_report(
+    task: Task, registry: Registry, executor: Executor, folder: Path
+) -> dict[str, Any]:
+    """Prepares the data of a task as a search would, and checks it.
+
+    Args:
+        task: The task.
+        registry: Has the adapters.
+        executor: Where the data is read.
+        folder: Takes the prepared data.
+
+    Returns:
+        ``task``, ``status`` (``ok``, ``warning`` or ``error``), what the preparation
+        found, and ``findings``.
+
+    Raises:
+        AutometaError: If the data cannot be prepared.
+    """
+    prepared = prepare_data(task, registry, executor, folder)
+    findings = find(prepared, executor, task.seed)
+    grave = [finding for finding in findings if finding.severity is not Severity.INFO]
+    return {
+        "task": task.name,
+        "status": grave[0].severity.value if grave else "ok",
+        **{key: prepared.info[key] for key in _TOLD},
+        "findings": [finding.to_json() for finding in findings],
+    }
+
+
+def look_at(source: str, adapter: str, target: str | None, executor: Executor) -> dict[str, Any]:
+    """Gives what `autometa.look.look` finds.
+
+    Args:
+        source: An absolute path, or ``scheme:rest``.
+        adapter: ``"package.module:Class"``.
+        target: The column to predict; None = guessed.
+        executor: Where the data is read.
+
+    Raises:
+        AutometaError: If the data cannot be read, or has no such target.
+    """
+    payload: dict[str, Any] = {
+        "source": source,
+        "adapter": adapter,
+        "options": {},
+        "target": target,
+    }
+    return dict(value_of(run_job(executor, Job(id="look", function=LOOK, payload=payload))))
