@@ -23,7 +23,7 @@ from autometa.task import Limits, Task, load_task
 from autometa.tracking.tracker import NullTracker, StudyTracker, Tracker
 from autometa.tracking.ui import UiServer, serve
 from autometa.tracking.uris import default_uris, is_server
-from autometa.workspace import Workspace
+from autometa.workspace import ACCESS_FAULTS, DISK_FAULTS, Workspace, writing
 
 if TYPE_CHECKING:
     from autometa.meta.knowledge import KnowledgeBase
@@ -103,19 +103,20 @@ def optimize(
     workspace.create(workspace.folder)
     executor = make_executor(task.limits)
     try:
-        return run(
-            task,
-            registry=registry,
-            workspace=workspace,
-            executor=executor,
-            make_tracker=lambda folder: make_tracker(task, workspace, folder),
-            open_knowledge=lambda: open_knowledge(task),
-            progress=progress or Quiet(),
-            stop=stop or NeverStop(),
-            started=started,
-            fresh=fresh,
-            rebuild_tracking=rebuild_tracking,
-        )
+        with writing(workspace.folder, DISK_FAULTS | ACCESS_FAULTS):
+            return run(
+                task,
+                registry=registry,
+                workspace=workspace,
+                executor=executor,
+                make_tracker=lambda folder: make_tracker(task, workspace, folder),
+                open_knowledge=lambda: open_knowledge(task),
+                progress=progress or Quiet(),
+                stop=stop or NeverStop(),
+                started=started,
+                fresh=fresh,
+                rebuild_tracking=rebuild_tracking,
+            )
     finally:
         executor.close()
 

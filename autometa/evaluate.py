@@ -24,6 +24,7 @@ from autometa.model import Model
 from autometa.modelfolder import load_model
 from autometa.prepare import Prepared, open_prepared
 from autometa.resolve import resolve
+from autometa.workspace import writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +52,7 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
 
     Raises:
         NotApplicable: If the learner or a compressor declines.
+        StorageError: If the disk is full.
     """
     prepared = open_prepared(Path(payload["prepared"]))
     fold = int(payload["fold"])
@@ -69,7 +71,8 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     if fault := _score_fault(metrics, scores):
         return {"invalid": fault}
     folder = Path(payload["folder"])
-    np.save(folder / f"predictions-{fold}.npy", predictions.astype(np.float32))
+    with writing(folder):
+        np.save(folder / f"predictions-{fold}.npy", predictions.astype(np.float32))
     limit = payload["keep_below"]
     keep = limit is None or metrics[0].loss(scores[0]) <= limit
     written = _write(model, folder / f"model-{fold}", payload["learner"]) if keep else None
@@ -155,8 +158,9 @@ def _reading_fault(
 def _write(model: Model, folder: Path, factory: str) -> str:
     """Saves a model and gives the string by which its class is found again."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    model.save(folder)
+    with writing(folder):
+        folder.mkdir(parents=True)
+        model.save(folder)
     module, name = type(model).__module__, type(model).__qualname__
     home = factory.rpartition(":")[0]
     is_file_plugin = home.startswith("/") and resolve(factory).__module__ == module

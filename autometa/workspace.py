@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from autometa.errors import StorageError
 
 FOLDER = ".autometa"
+
+DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a disk says that can take no more."""
+
+ACCESS_FAULTS = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE})
+"""What the system says to a process that may not, or may not any more, open a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,28 @@ class Workspace:
                 hint="Make the folder writable, or copy the task file to one that is.",
             ) from exc
         return folder
+
+
+@contextmanager
+def writing(place: Path, faults: frozenset[int] = DISK_FAULTS) -> Iterator[None]:
+    """Turns what the disk says while something is written into one line.
+
+    Args:
+        place: What is written, for the message when the system names no file.
+        faults: Error numbers that are the environment's; others are somebody's mistake and pass.
+
+    Raises:
+        StorageError: If the disk or the system refuses.
+    """
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno not in faults:
+            raise
+        raise StorageError(
+            f"cannot write {exc.filename or place}: {exc.strerror}.",
+            hint="Nothing finished is lost: correct the cause, then run the command again.",
+        ) from exc
 
 
 def safe_name(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from autometa import __version__, modelfolder
 from autometa.compressor import CompressorSpec
-from autometa.errors import StorageError
+from autometa.errors import ModelFolderError, StorageError
 from autometa.execution import Executor, Job, JobOutcome, JobReport
 from autometa.learner import LearnerSpec
 from autometa.measure import Metric
@@ -92,6 +92,14 @@ class Delivery:
     def exists(self) -> bool:
         """Whether a model folder stands there."""
         return (self.folder / modelfolder.MANIFEST).is_file()
+
+    def delivers(self, number: int) -> bool:
+        """Whether the folder holds one trial alone, and it is this one."""
+        try:
+            members = modelfolder.read_manifest(self.folder)["members"]
+        except ModelFolderError:
+            return False
+        return [member["trial"] for member in members] == [number]
 
     def write_single(self, result: TrialResult, models: Sequence[str]) -> None:
         """Delivers one trial."""

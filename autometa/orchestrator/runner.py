@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from autometa import modelfolder
+from autometa.errors import StorageError
 from autometa.execution import Executor, Job, JobOutcome, JobReport
 from autometa.measure import Metric
 from autometa.registry import Registry
@@ -25,6 +26,7 @@ from autometa.trial import Outcome, ParamValue, TrialResult
 RUN_FOLD = "autometa.evaluate:run_fold"
 MEASURE = "autometa.evaluate:measure_folder"
 MODELS = "models.json"
+STORAGE_ERROR = f"{StorageError.__module__}.{StorageError.__qualname__}"
 COMPARED_TRIALS = 50
 """The best trials, with which later ones are compared fold by fold."""
 KEPT_TRIALS = 24
@@ -158,7 +160,14 @@ class Runner:
         return report.id in self._running
 
     def handle(self, report: JobReport) -> tuple[Proposal, TrialResult] | None:
-        """Takes a report that it `owns`; gives the trial's result when it ended the trial."""
+        """Takes a report that it `owns`; gives the trial's result when it ended the trial.
+
+        Raises:
+            StorageError: If the worker could not write: no trial can help that.
+        """
+        if report.error_type == STORAGE_ERROR:
+            data = report.error_data
+            raise StorageError(str(data["message"]), hint=str(data["hint"]))
         running = self._running.pop(report.id)
         running.cost_seconds += report.cpu_seconds
         running.wall_seconds += report.wall_seconds

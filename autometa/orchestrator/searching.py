@@ -164,8 +164,10 @@ class Searching:
     def _deliver(self, loop: SearchLoop) -> None:
         """Delivers the ensemble, if it is better, and scores the test part."""
         session, models, budget = self._session, self._runner.models, self._budget
-        if not self._delivery.exists and loop.best is not None and loop.best.number in models:
-            self._delivery.write_single(loop.best, models[loop.best.number])
+        best = loop.best
+        # What stands there may be of a run that was killed before it delivered its best trial.
+        if best is not None and best.number in models and not self._delivery.delivers(best.number):
+            self._delivery.write_single(best, models[best.number])
         candidates = [(result, models[result.number]) for result in loop.candidates]
         left = budget.end - budget.clock()
         seconds = NO_LIMIT_SECONDS if math.isinf(left) else max(0.5, 0.7 * left)

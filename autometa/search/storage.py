@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, ParamSpec, TypeVar
 
 from autometa.errors import StorageError
 
@@ -148,3 +151,43 @@ def _without_password(url: str) -> str:
         return make_url(url).render_as_string(hide_password=True)
     except ArgumentError:
         return url.rsplit("@", maxsplit=1)[-1]
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def says_when_it_fails(function: Callable[P, R]) -> Callable[P, R]:
+    """Lets a function that uses a storage raise `StorageError` where the storage fails."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except _faults() as exc:
+            raise StorageError(
+                f"the storage of the study failed: {_cause(exc)}.",
+                hint="Nothing finished is lost: correct the cause, then run the command again.",
+            ) from exc
+
+    return call
+
+
+def _faults() -> tuple[type[Exception], ...]:
+    """Gives what storages raise; of SQLAlchemy only when it is in use: its import takes .2 s."""
+    from optuna.exceptions import StorageInternalError
+
+    faults: tuple[type[Exception], ...] = (OSError, StorageInternalError)
+    if "sqlalchemy" in sys.modules:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        faults = (*faults, SQLAlchemyError)
+    return faults
+
+
+def _cause(exc: Exception) -> str:
+    if isinstance(exc, OSError) and exc.filename:
+        return f"{exc.filename}: {exc.strerror}"
+    # Optuna says only that it failed; the database said why.
+    lines = str(exc.__cause__ or exc).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(exc).__name__

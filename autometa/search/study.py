@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from autometa.errors import StorageError
 from autometa.search.lease import RENEW_SECONDS, identity, is_held_by_another, refuse
 from autometa.search.space import suggest
+from autometa.search.storage import says_when_it_fails
 from autometa.trial import ParamValue, TrialResult
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class SearchStudy:
         StorageError: If another process holds the lease, or the study is not one of ours.
     """
 
+    @says_when_it_fails
     def __init__(
         self, storage: BaseStorage, name: str, directions: Sequence[str], header: Mapping[str, Any]
     ) -> None:
@@ -89,9 +91,6 @@ class SearchStudy:
         logger.setLevel(max(logger.level, optuna.logging.WARNING))
         self._renewed = -math.inf
         self._study = _create_or_load(storage, name, directions)
-        held = self._study.user_attrs.get(LEASE)
-        if held and is_held_by_another(held):
-            raise refuse(held, name)
         self.renew(force=True)
         self.is_new = HEADER not in self._study.user_attrs
         if self.is_new:
@@ -123,21 +122,34 @@ class SearchStudy:
         """Seconds of search behind the last told trial, over all runs of the study."""
         return self._elapsed
 
+    @says_when_it_fails
     def set_attr(self, key: str, value: Any) -> None:
         """Keeps a small JSON value with the study."""
         self._study.set_user_attr(key, value)
 
+    @says_when_it_fails
     def attr(self, key: str) -> Any:
         """Gives what `set_attr` kept, or None."""
         return self._study.user_attrs.get(key)
 
+    @says_when_it_fails
     def renew(self, *, force: bool = False) -> None:
-        """Renews the lease when it is due; call it at least every few seconds."""
-        now = time.monotonic()
-        if force or now - self._renewed > RENEW_SECONDS:
-            self._study.set_user_attr(LEASE, identity())
-            self._renewed = now
+        """Renews the lease when it is due; call it at least every few seconds.
 
+        Raises:
+            StorageError: If another process took it: of two that ask at the same moment, both
+                may have got it.
+        """
+        now = time.monotonic()
+        if not force and now - self._renewed <= RENEW_SECONDS:
+            return
+        held = self._study.user_attrs.get(LEASE)
+        if held and is_held_by_another(held):
+            raise refuse(held, self._study.study_name)
+        self._study.set_user_attr(LEASE, identity())
+        self._renewed = now
+
+    @says_when_it_fails
     def ask(
         self,
         space: Space,
@@ -176,6 +188,7 @@ class SearchStudy:
         self._pending[number] = proposal
         return proposal
 
+    @says_when_it_fails
     def tell(
         self,
         proposal: Proposal,
@@ -209,6 +222,7 @@ class SearchStudy:
         self._elapsed = max(self._elapsed, elapsed)
         return told
 
+    @says_when_it_fails
     def abandon(self, proposal: Proposal) -> None:
         """Tells that a trial was interrupted; its number will be given again."""
         self._study.tell(proposal.handle, state=TrialState.FAIL)
@@ -262,6 +276,7 @@ class SearchStudy:
                 self._study.tell(trial.number, state=TrialState.FAIL)
 
 
+@says_when_it_fails
 def read_study(storage: BaseStorage, name: str) -> tuple[dict[str, Any], list[TrialResult]] | None:
     """Gives a study's attributes and counted trials without touching it, or None without one.
 
@@ -297,6 +312,7 @@ def _create_or_load(
         ) from exc
 
 
+@says_when_it_fails
 def delete_study(storage: BaseStorage, name: str) -> None:
     """Removes a study from its storage, if it is there.
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +16,9 @@ import pandas as pd
 import pytest
 
 import autometa
-from autometa.errors import DataError, NoModelError, TaskError
+from autometa.errors import DataError, NoModelError, StorageError, TaskError
 from autometa.execution import InlineExecutor, WorkerPool
-from autometa.modelfolder import load_model, read_manifest
+from autometa.modelfolder import Member, load_model, read_manifest, write
 from autometa.trial import Outcome, TrialResult
 
 Run = Callable[..., Any]
@@ -311,3 +314,47 @@ def test_two_workers_finish_the_same_number_of_trials(run: Run) -> None:
     with WorkerPool(2, 2048) as pool:
         result = run(6, options={"executor": pool})
     assert [trial.number for trial in result.trials] == list(range(6))
+
+
+def test_model_of_a_killed_run_gives_way_to_the_best_trial(run: Run, tmp_path: Path) -> None:
+    first = run(8)
+    other = next(t for t in first.trials if t.number != first.best.number)
+    whole = run(8, name="other", seed=0)
+    folder = tmp_path / ".autometa/studies/other/model"
+    # As a kill between telling the best trial and delivering it leaves them.
+    shutil.rmtree(folder)
+    trial = tmp_path / f".autometa/studies/small/trials/{other.number}"
+    models = [(trial / "model-0", json.loads((trial / "models.json").read_text())[0])]
+    head = read_manifest(first.model)
+    write(folder, head, [Member(other.number, 1.0, "slope", models)])
+    again = run(9, name="other")
+    assert whole.best.number == first.best.number
+    members = {member["trial"] for member in read_manifest(again.model)["members"]}
+    assert again.best.number in members
+
+
+@pytest.mark.parametrize("name", ["trials", "model"])
+def test_fault_73_full_disk_in_a_worker_or_here_is_told_and_nothing_is_lost(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    before = run(2)
+    save = np.save
+
+    def full(file: Any, array: Any) -> None:
+        if name == "trials":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        save(file, array)
+
+    def full_copy(source: Any, target: Any, **options: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(np, "save", full)
+    if name == "model":
+        shutil.rmtree(before.model)
+        monkeypatch.setattr(shutil, "copytree", full_copy)
+    with pytest.raises(StorageError, match="No space left on device"):
+        run(4)
+    monkeypatch.undo()
+    after = run(4)
+    assert after.trials[:2] == before.trials
+    assert after.report["trials"] == {"complete": 4, "pruned": 0, "failed": 0, "not_applicable": 0}
