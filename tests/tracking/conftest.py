@@ -17,13 +17,13 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from autometa.tracking import process
-from autometa.tracking.events import DatasetInfo, StudyInfo, Told
+from autometa.tracking.events import DatasetInfo, ModelInfo, StudyInfo, Told
 from autometa.tracking.tracker import Tracker
 from autometa.tracking.uris import default_uris, sqlite_uri
 from autometa.trial import Outcome, TrialResult
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def mlflow_settings():
     """Sets for this process what the tracker process sets for itself, then imports MLflow."""
     before = dict(os.environ)
@@ -173,6 +173,41 @@ def runs(client):
     return lambda uri, run_id: Runs(client(uri), run_id)
 
 
+LOADER = """
+class Threshold:
+    def __init__(self, limit):
+        self.limit = limit
+
+    def predict(self, frame, params=None):
+        return (frame["a b"] > self.limit).to_numpy()
+
+
+def _load_pyfunc(path):
+    import pathlib
+
+    return Threshold(float((pathlib.Path(path) / "limit.txt").read_text()))
+"""
+
+
+@pytest.fixture
+def winner(tmp_path, monkeypatch):
+    """Gives a model folder with its loader module."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "limit.txt").write_text("1.5")
+    (tmp_path / "loader_of_test.py").write_text(LOADER)
+    monkeypatch.syspath_prepend(tmp_path)
+    example = tmp_path / "example.csv"
+    example.write_text("a b,c\n1,x\n")
+    return ModelInfo(
+        path=folder,
+        inputs={"a b": "numeric", "c": "categorical"},
+        example=example,
+        requirements=["autometa-core==0.1.0"],
+        loader_module="loader_of_test",
+    )
+
+
 def free_port():
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
@@ -230,7 +265,7 @@ class Proxy:
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+            protocol_version = "HTTP/1.0"  # a connection per request: closed means down
 
             def handle_any(self):
                 proxy.handle(self)

@@ -285,21 +285,6 @@ def test_event_that_crashes_the_tracker_is_skipped_in_the_end(study, runs):
     runs(study.uri, status.run_id).assert_whole(1)
 
 
-LOADER = """
-class Threshold:
-    def __init__(self, limit):
-        self.limit = limit
-
-    def predict(self, frame, params=None):
-        return (frame["a b"] > self.limit).to_numpy()
-
-
-def _load_pyfunc(path):
-    import pathlib
-
-    return Threshold(float((pathlib.Path(path) / "limit.txt").read_text()))
-"""
-
 LOAD = """
 import sys, mlflow, pandas as pd
 mlflow.set_tracking_uri(sys.argv[1])
@@ -307,24 +292,6 @@ model = mlflow.pyfunc.load_model(f"runs:/{sys.argv[2]}/model")
 frame = pd.DataFrame({"a b": [1, 2, 3], "c": ["x", None, "z"]})
 print(*model.predict(frame), *model.metadata.get_input_schema().input_names())
 """
-
-
-@pytest.fixture
-def winner(tmp_path):
-    """Gives a model folder with its loader module."""
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "limit.txt").write_text("1.5")
-    (tmp_path / "loader_of_test.py").write_text(LOADER)
-    example = tmp_path / "example.csv"
-    example.write_text("a b,c\n1,x\n")
-    return ModelInfo(
-        path=folder,
-        inputs={"a b": "numeric", "c": "categorical"},
-        example=example,
-        requirements=["autometa-core==0.1.0"],
-        loader_module="loader_of_test",
-    )
 
 
 def load_in_fresh_process(uri, run_id, path):
@@ -340,10 +307,7 @@ def load_in_fresh_process(uri, run_id, path):
     return done.stdout.strip()
 
 
-def test_winner_loads_with_plain_mlflow_in_a_fresh_process(
-    study, tmp_path, winner, client, monkeypatch
-):
-    monkeypatch.syspath_prepend(tmp_path)
+def test_winner_loads_with_plain_mlflow_in_a_fresh_process(study, tmp_path, winner, client):
     study.start()
     study.tracker.model(winner)
     study.tracker.finish("FINISHED")
@@ -360,9 +324,8 @@ def test_winner_loads_with_plain_mlflow_in_a_fresh_process(
 
 
 def test_winner_replayed_again_is_one_model_and_a_better_one_replaces_it(
-    study, tmp_path, winner, client, monkeypatch
+    study, tmp_path, winner, client
 ):
-    monkeypatch.syspath_prepend(tmp_path)
     study.start()
     study.tracker.model(winner)
     study.tracker.finish("FINISHED")

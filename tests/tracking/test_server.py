@@ -113,17 +113,22 @@ def test_event_the_server_cannot_digest_blocks_no_other(told, proxy, runs):
     runs(proxy.url, status.run_id).assert_whole(3)
 
 
-def test_artifacts_and_models_go_through_the_server(told, proxy, runs, tmp_path):
+def test_artifacts_and_models_go_through_the_server(proxy, runs, winner, tmp_path):
     study = Study(tmp_path, uri=proxy.url)
     study.start()
     report = tmp_path / "report.txt"
     report.write_text("fine")
     study.tracker.artifact(report)
+    study.tracker.model(winner)
     study.tracker.finish("FINISHED")
     replay_stubbornly(study)
     status = study.tracker.status()
-    listed = runs(proxy.url, status.run_id).client.list_artifacts(status.run_id)
-    assert [file.path for file in listed] == ["report.txt"]
+    client = runs(proxy.url, status.run_id).client
+    assert [file.path for file in client.list_artifacts(status.run_id)] == ["report.txt"]
+    (model,) = client.search_logged_models([status.experiment_id])
+    assert (model.status, model.source_run_id) == ("READY", status.run_id)
+    files = [file.path for file in client.list_logged_model_artifacts(model.model_id)]
+    assert {"MLmodel", "data", "requirements.txt"} <= set(files)
 
 
 def test_store_of_another_uri_gets_the_whole_study(told, proxy, runs, workspace):
