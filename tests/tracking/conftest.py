@@ -37,8 +37,8 @@ def mlflow_settings():
     os.environ.update(before)
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory):
+@pytest.fixture(scope="package")
+def empty_store(tmp_path_factory, mlflow_settings):
     """Gives a SQLite file with MLflow's tables, which take two seconds to make."""
     from autometa.tracking.store import MlflowStore
 
@@ -214,8 +214,8 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
+@pytest.fixture(scope="package")
+def server(tmp_path_factory, mlflow_settings):
     """Gives the address of a real MLflow server."""
     folder = tmp_path_factory.mktemp("server")
     port = free_port()
