@@ -60,13 +60,13 @@ class Proposing:
 
     Args:
         space: Frozen in the study.
-        sampler: Makes a sampler from a seed.
+        sampler: Makes a sampler from a seed and a trial's number.
         initial: Configurations of the first trials.
         seed: Of the task.
     """
 
     space: Space
-    sampler: Callable[[int], BaseSampler]
+    sampler: Callable[[int, int], BaseSampler]
     initial: Sequence[Mapping[str, ParamValue]]
     seed: int
 

@@ -104,8 +104,10 @@ class Searching:
             progress=self._session.progress,
         )
         self._describe_meanwhile()
-        seed = self._session.task.seed
-        proposing = Proposing(self._setting.space, sampler_factory(prior), initial, seed)
+        task = self._session.task
+        # What past tasks cost counts when seconds do.
+        sampler = sampler_factory(prior, cost_exponent=0.0 if task.budget.seconds is None else 0.5)
+        proposing = Proposing(self._setting.space, sampler, initial, task.seed)
         self._extras["stopped_by_trials"] = loop.run(proposing, self._budget, self._session.stop)
         self._extras["prior"] = _prior_json(prior)
         if loop.best is not None and self.is_finished:

@@ -24,14 +24,19 @@ def target_sampler(seed: int) -> BaseSampler:
         return TPESampler(multivariate=True, group=True, seed=seed)
 
 
-def sampler_factory(prior: Prior | None) -> Callable[[int], BaseSampler]:
-    """Gives what makes a sampler from a seed, anew for every proposal.
+def sampler_factory(
+    prior: Prior | None, *, cost_exponent: float = 0.0
+) -> Callable[[int, int], BaseSampler]:
+    """Gives what makes a sampler from a seed and a trial's number, anew for every proposal.
 
     Args:
         prior: Frozen for the study; None, or one that knows nothing, leaves the target expert.
+        cost_exponent: How much cheap configurations are preferred, see `PriorSampler`.
     """
     if prior is None or not prior.n_sources:
-        return target_sampler
+        return lambda seed, _: target_sampler(seed)
     from autometa.meta.sampler import PriorSampler
 
-    return lambda seed: PriorSampler(prior, seed=seed)
+    return lambda seed, number: PriorSampler(
+        prior, seed=seed, position=number, cost_exponent=cost_exponent
+    )

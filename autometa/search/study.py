@@ -153,7 +153,7 @@ class SearchStudy:
     def ask(
         self,
         space: Space,
-        sampler: Callable[[int], BaseSampler],
+        sampler: Callable[[int, int], BaseSampler],
         seed: int,
         initial: Sequence[Mapping[str, ParamValue]] = (),
     ) -> Proposal:
@@ -161,13 +161,13 @@ class SearchStudy:
 
         Args:
             space: The joint space, frozen in the study.
-            sampler: Makes a sampler from a seed; it is made anew for every proposal, so that a
-                resumed search goes on as an uninterrupted one would.
+            sampler: Makes a sampler from a seed and the trial's number; it is made anew for every
+                proposal, so that a resumed search goes on as an uninterrupted one would.
             seed: Of the task.
             initial: Configurations of the first trials, in order.
         """
         number = self._next_number()
-        self._study.sampler = sampler(derive_seed(seed, number, 1))
+        self._study.sampler = sampler(derive_seed(seed, number, 1), number)
         if number < len(initial):
             self._study.enqueue_trial(dict(initial[number]))
         with warnings.catch_warnings():

@@ -6,13 +6,14 @@ from optuna.distributions import FloatDistribution
 
 from autometa.errors import StorageError
 from autometa.learner import Space
-from autometa.search.sampler import target_sampler
+from autometa.search.sampler import sampler_factory
 from autometa.search.space import join
 from autometa.search.storage import JOURNAL, open_storage
 from autometa.search.study import SearchStudy, delete_study, derive_seed, read_study
 from autometa.trial import Outcome, TrialResult
 
 SPACE = join({"a": Space({"x": FloatDistribution(0.0, 1.0)}, {}, {"x": 0.5})})
+SAMPLER = sampler_factory(None)
 INITIAL = ({"learner": "a", "a.x": 0.5},)
 
 
@@ -22,7 +23,7 @@ def open_study(folder, directions=("minimize",)):
 
 def run(study, n_trials):
     for _ in range(n_trials):
-        proposal = study.ask(SPACE, target_sampler, 7, INITIAL)
+        proposal = study.ask(SPACE, SAMPLER, 7, INITIAL)
         study.tell(proposal, result_of(proposal), elapsed=1.0)
 
 
@@ -63,7 +64,7 @@ def test_fault_95_a_resumed_study_goes_on_as_an_uninterrupted_one(tmp_path):
     run(open_study(whole), 16)
     run(open_study(parts), 11)
     interrupted = open_study(parts)
-    interrupted.ask(SPACE, target_sampler, 7, INITIAL)  # never told: the process died
+    interrupted.ask(SPACE, SAMPLER, 7, INITIAL)  # never told: the process died
     run(open_study(parts), 5)
     assert open_study(parts).results == open_study(whole).results
 
@@ -71,9 +72,9 @@ def test_fault_95_a_resumed_study_goes_on_as_an_uninterrupted_one(tmp_path):
 def test_interrupted_trials_are_reconciled_and_their_number_given_again(tmp_path):
     study = open_study(tmp_path)
     run(study, 1)
-    lost = study.ask(SPACE, target_sampler, 7, INITIAL)
+    lost = study.ask(SPACE, SAMPLER, 7, INITIAL)
     again = open_study(tmp_path)
-    proposal = again.ask(SPACE, target_sampler, 7, INITIAL)
+    proposal = again.ask(SPACE, SAMPLER, 7, INITIAL)
     assert (proposal.number, proposal.params) == (lost.number, lost.params)
     raw = optuna.load_study(study_name="s", storage=open_storage("auto", tmp_path))
     assert [trial.state.name for trial in raw.trials] == ["COMPLETE", "FAIL", "RUNNING"]
@@ -81,7 +82,7 @@ def test_interrupted_trials_are_reconciled_and_their_number_given_again(tmp_path
 
 def test_a_result_that_was_written_but_not_told_is_not_lost(tmp_path, monkeypatch):
     study = open_study(tmp_path)
-    proposal = study.ask(SPACE, target_sampler, 7, INITIAL)
+    proposal = study.ask(SPACE, SAMPLER, 7, INITIAL)
     monkeypatch.setattr(study, "_finish", lambda *_: None)  # killed right before the last write
     study.tell(proposal, result_of(proposal), elapsed=1.0)
     again = open_study(tmp_path)
@@ -103,7 +104,7 @@ def test_a_result_that_was_written_but_not_told_is_not_lost(tmp_path, monkeypatc
 )
 def test_outcome_decides_the_state_in_optuna(tmp_path, outcome, state):
     study = open_study(tmp_path)
-    proposal = study.ask(SPACE, target_sampler, 7, ())
+    proposal = study.ask(SPACE, SAMPLER, 7, ())
     study.tell(proposal, result_of(proposal, outcome), elapsed=0.0)
     raw = optuna.load_study(study_name="s", storage=open_storage("auto", tmp_path))
     assert raw.trials[0].state.name == state
@@ -111,7 +112,7 @@ def test_outcome_decides_the_state_in_optuna(tmp_path, outcome, state):
 
 def test_several_objectives_are_told_without_intermediate_values(tmp_path):
     study = open_study(tmp_path, ("minimize", "maximize"))
-    proposal = study.ask(SPACE, target_sampler, 7, ())
+    proposal = study.ask(SPACE, SAMPLER, 7, ())
     result = TrialResult(
         number=0, params=proposal.params, outcome=Outcome.PRUNED, fold_scores=(0.1, 0.2)
     )
@@ -121,7 +122,7 @@ def test_several_objectives_are_told_without_intermediate_values(tmp_path):
 
 def test_constraints_are_told_to_optuna(tmp_path):
     study = open_study(tmp_path)
-    proposal = study.ask(SPACE, target_sampler, 7, ())
+    proposal = study.ask(SPACE, SAMPLER, 7, ())
     study.tell(proposal, result_of(proposal), elapsed=0.0, constraints={"size_kib": 2.5})
     raw = optuna.load_study(study_name="s", storage=open_storage("auto", tmp_path))
     attrs = raw.trials[0].system_attrs
@@ -165,7 +166,7 @@ def test_fault_71_a_journal_cut_at_any_of_its_last_bytes_is_recovered(tmp_path):
         (folder / JOURNAL).write_bytes(whole[:-cut])
         study = open_study(folder)
         assert [r.number for r in study.results] in ([0, 1], [0, 1, 2]), cut
-        proposal = study.ask(SPACE, target_sampler, 7, INITIAL)
+        proposal = study.ask(SPACE, SAMPLER, 7, INITIAL)
         study.tell(proposal, result_of(proposal), elapsed=1.0)
         assert math.isclose(study.results[0].values[0], 0.04)
 
