@@ -16,8 +16,8 @@ from autometa.meta.trust import Trust, opinions_of
 # Shares of the experts of the past move from `similar` to the two Gaussian processes: n / (n + 5).
 _HALF_WAY = 5.0
 _FIRST_PROCESS = 3
-# Every fifth proposal from the sixth on is the target's own.
-_EXPLORE_FROM, _EXPLORE_EVERY = 10**9, 5
+# Every fifth proposal from the seventh on is the target's own, in a space.
+_EXPLORE_FROM, _EXPLORE_EVERY = 6, 5
 _TARGET_SHARE = 0.10
 
 
@@ -32,6 +32,7 @@ class Proposal:
         shares: Current weights of the experts, summing to 1.
         weights: (T,) of the sources.
         expected: Expected normalised regret r of the point, by the sources' weights, in [0, 1].
+        promise: Most that past tasks expect any open point to improve, see `experts.similar`.
         trusted: Whether the past is still heard.
     """
 
@@ -40,6 +41,7 @@ class Proposal:
     shares: Mapping[str, float]
     weights: FloatArray
     expected: float
+    promise: float
     trusted: bool
 
 
@@ -55,9 +57,16 @@ def expert_shares(trust: Trust, n: int, *, has_levels: bool) -> FloatArray:
     return np.asarray(shares / shares.sum())
 
 
-def is_targets_turn(trust: Trust, number: int) -> bool:
-    """Whether the proposal of this trial number, from 0, is the target's own anyway."""
-    late = number >= _EXPLORE_FROM and (number - _EXPLORE_FROM) % _EXPLORE_EVERY == 0
+def is_targets_turn(trust: Trust, number: int, *, explore: bool) -> bool:
+    """Whether the proposal of this trial number, from 0, is the target's own anyway.
+
+    Args:
+        trust: At present.
+        number: Of the trial.
+        explore: Whether every fifth proposal is the target's, which a pool does not need: there
+            the target expert has a share in every proposal.
+    """
+    late = explore and number >= _EXPLORE_FROM and (number - _EXPLORE_FROM) % _EXPLORE_EVERY == 0
     return trust.ruined or late
 
 
@@ -82,7 +91,7 @@ def propose(
     """
     weights = trust.weights(landscape, evidence)
     shares = expert_shares(trust, len(evidence), has_levels=landscape.levels is not None)
-    turn = is_targets_turn(trust, number) and len(evidence) > 0
+    turn = is_targets_turn(trust, number, explore=False) and len(evidence) > 0
     if turn:
         shares = np.array([0.0, 0.0, 0.0, 1.0])
     opinions = opinions_of(landscape, evidence, weights)
@@ -100,6 +109,7 @@ def propose(
         shares=dict(zip(experts.NAMES, shares.tolist(), strict=True)),
         weights=weights,
         expected=float(weights @ landscape.roots.values[:, index] ** 2),
+        promise=float(opinions[experts.SIMILAR].scores[open_points].max()),
         trusted=not trust.ruined,
     )
 

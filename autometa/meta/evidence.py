@@ -26,7 +26,7 @@ class Evidence:
 
     @classmethod
     def of(
-        cls, index: Sequence[int], losses: Sequence[float], pending: Sequence[int] = ()
+        cls, index: Sequence[int], losses: Sequence[float] | FloatArray, pending: Sequence[int] = ()
     ) -> Evidence:
         """Takes losses as they came: one that is not finite counts as the worst finite one."""
         values = np.asarray(losses, np.float64)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from autometa.meta.columns import AnyArray, FloatArray
-from autometa.meta.kernel import Kernel
+from autometa.meta.kernel import START_NOISE, START_RATE, Kernel
 from autometa.meta.levels import LevelMap
 
 # Share of the covariance over tasks that moves to its diagonal.
@@ -153,6 +153,19 @@ class Landscape:
     kernel: Kernel
     log_costs: FloatArray
     level_map: LevelMap | None = None
+
+    @classmethod
+    def blank(cls, points: FloatArray) -> Landscape:
+        """Gives the landscape of (m, p) points of which nothing is known: one that is flat."""
+        return cls(
+            points=points,
+            roots=Field(np.full((1, len(points)), 0.5)),
+            levels=None,
+            remoteness=np.zeros(1),
+            level_rate=0.0,
+            kernel=Kernel(np.full(points.shape[1], START_RATE), START_NOISE),
+            log_costs=np.zeros(len(points)),
+        )
 
     def __len__(self) -> int:
         return len(self.points)

@@ -22,7 +22,7 @@ def probability(z: FloatArray) -> FloatArray:
     t = 1.0 / (1.0 + 0.3275911 * x)
     poly = t * (_ERF[0] + t * (_ERF[1] + t * (_ERF[2] + t * (_ERF[3] + t * _ERF[4]))))
     tail = 0.5 * poly * np.exp(-x * x)
-    return np.where(z > 0, 1.0 - tail, tail)
+    return np.asarray(np.where(z > 0, 1.0 - tail, tail))
 
 
 def expected_improvement(mean: FloatArray, deviation: FloatArray, best: float) -> FloatArray:

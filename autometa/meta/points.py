@@ -36,7 +36,7 @@ class Encoder:
     Example:
         >>> from optuna.distributions import FloatDistribution
         >>> encoder = Encoder(Space({"alpha": FloatDistribution(0.01, 1.0, log=True)}))
-        >>> encoder.encode([{"alpha": 0.1}, {"alpha": 1.0}]).ravel().round(3).tolist()
+        >>> encoder.encode([{"alpha": 0.1}, {"alpha": 1.0}])[:, 0].round(3).tolist()
         [0.5, 1.0]
     """
 

@@ -10,8 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from autometa.learner import Space
-from autometa.meta.columns import AnyArray, FloatArray
+from autometa.meta.columns import AnyArray, FloatArray, SparseColumns
 from autometa.meta.grid import thinned
+from autometa.meta.infer import space_of_configs
 from autometa.meta.kernel import Kernel, fit_kernel
 from autometa.meta.landscape import Field, Landscape
 from autometa.meta.levels import LevelMap, level_rate
@@ -128,6 +129,13 @@ class Prior:
             log_costs=costs.mean(axis=0),
             level_map=self.level_map,
         )
+
+    def landscape_of(self, configs: Sequence[Mapping[str, ParamValue]]) -> Landscape:
+        """Gives the landscape on configurations; a blank one when there is no past task."""
+        if self.n_sources:
+            return self.landscape(self.encoder.encode(configs))
+        columns = SparseColumns.of(configs)
+        return Landscape.blank(Encoder(space_of_configs(columns)).encode(columns))
 
     @cached_property
     def grid(self) -> Landscape:

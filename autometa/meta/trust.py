@@ -46,6 +46,10 @@ class Trust:
         """Gives the state before any observation."""
         return cls(0, np.zeros(n_sources), 0, np.ones(len(experts.NAMES)))
 
+    def without_past(self) -> Trust:
+        """Gives the state in which only the target expert is heard."""
+        return replace(self, ruined=True)
+
     def weights(self, landscape: Landscape, evidence: Evidence) -> FloatArray:
         """Gives (T,) weights of the sources after these n observations."""
         return source_weights(landscape, evidence, self.order_loss, self.n_pairs)
