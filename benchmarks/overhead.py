@@ -109,12 +109,12 @@ def clocked(make: Callable[..., Any], clock: Clock) -> Callable[..., Any]:
             with clock.running():
                 self._inner.after_trial(study, trial, state, values)
 
-    def factory(*arguments: Any, **named: Any) -> Callable[[int], BaseSampler]:
+    def factory(*arguments: Any, **named: Any) -> Callable[..., BaseSampler]:
         inner = make(*arguments, **named)
 
-        def sampler(seed: int) -> BaseSampler:
+        def sampler(*seeds: int) -> BaseSampler:
             with clock.running():
-                return Clocked(inner(seed))
+                return Clocked(inner(*seeds))
 
         return sampler
 
