@@ -153,7 +153,8 @@ def _open(folder: str, stamp: int) -> Prepared:
 
 
 def _read_table(path: Path, schema: Schema) -> pd.DataFrame:
-    with pa.memory_map(str(path)) as file:
+    # As bytes: a text is encoded as UTF-8, whatever the locale is.
+    with pa.memory_map(os.fsencode(path)) as file:
         batch = pa.ipc.open_file(file).get_batch(0)
     columns = {
         column.name: _from_arrow(column, batch.column(position))
