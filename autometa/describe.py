@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from autometa.meta.features import compute
+from autometa.meta.machine import measure_machine
 from autometa.prepared import open_prepared
 from autometa.resolve import resolve
 
@@ -20,7 +21,8 @@ def describe(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         deadline: The worker is ended then.
 
     Returns:
-        ``metafeatures`` by name, all finite.
+        ``metafeatures`` by name, all finite; ``machine`` (processor, CPU seconds of the fixed
+        workload).
     """
     prepared = open_prepared(Path(payload["prepared"]))
     rows = prepared.split.development_rows()
@@ -28,4 +30,5 @@ def describe(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     features = compute(X, y, prepared.n_classes, seed=int(payload["seed"]))
     for name, factory in payload["further"]:
         features[name] = float(resolve(factory)(X, y))
-    return {"metafeatures": features}
+    machine = measure_machine()
+    return {"metafeatures": features, "machine": [machine.processor, machine.seconds]}

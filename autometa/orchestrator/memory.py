@@ -6,7 +6,7 @@ import logging
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autometa import __version__
 from autometa.errors import StorageError
@@ -31,6 +31,7 @@ DESCRIBE = "autometa.describe:describe"
 PACK = "knowledge.pack"
 FROZEN = "autometa_knowledge"
 METAFEATURES = "autometa_metafeatures"
+MACHINE = "autometa_machine"
 DESCRIBE_JOB = "describe"
 DESCRIBE_SECONDS = 30.0
 
@@ -54,6 +55,7 @@ def keep_description(study: SearchStudy, report: JobReport) -> dict[str, float]:
     found: dict[str, float] = {}
     if report.outcome is JobOutcome.OK and report.value is not None:
         found = {name: float(value) for name, value in report.value["metafeatures"].items()}
+        study.set_attr(MACHINE, report.value["machine"])
     else:
         _log.warning("the data could not be described for the prior: %s", report.reason)
     study.set_attr(METAFEATURES, found)
@@ -148,6 +150,7 @@ def remember(
     setting: Setting,
     prepared: PreparedData,
     metafeatures: Mapping[str, float],
+    machine: Sequence[Any] | None,
     baseline: Mapping[str, float],
     results: Sequence[TrialResult],
     open_knowledge: OpenKnowledge,
@@ -163,6 +166,7 @@ def remember(
         setting: What was searched.
         prepared: The data.
         metafeatures: Of the data.
+        machine: Processor and CPU seconds of the fixed workload, or None.
         baseline: Scores of the constant predictor, by metric.
         results: All counted trials.
         open_knowledge: Opens the user's knowledge.
@@ -172,8 +176,7 @@ def remember(
     Returns:
         The file, or None.
     """
-    from autometa.meta.machine import measure_machine
-    from autometa.meta.record import TaskRecord
+    from autometa.meta.record import Machine, TaskRecord
 
     record = TaskRecord.from_results(
         results,
@@ -183,7 +186,7 @@ def remember(
         metafeatures=metafeatures,
         fingerprint=fingerprint_of(prepared),
         versions=_versions(registry),
-        machine=measure_machine(),
+        machine=Machine(*machine) if machine else Machine(),
         baseline=baseline.get(setting.objectives[0].name),
     )
     try:

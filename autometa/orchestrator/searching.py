@@ -19,6 +19,7 @@ from autometa.orchestrator.delivery import (
 from autometa.orchestrator.loop import Proposing, SearchLoop
 from autometa.orchestrator.memory import (
     DESCRIBE_JOB,
+    MACHINE,
     describe_job,
     described,
     is_described,
@@ -238,6 +239,7 @@ class Searching:
             setting=self._setting,
             prepared=self._prepared,
             metafeatures=self._described(),
+            machine=self._study.attr(MACHINE),
             baseline=self._extras["baseline"],
             results=self._study.results,
             open_knowledge=self._session.open_knowledge,
