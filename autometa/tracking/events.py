@@ -131,12 +131,19 @@ def start(info: StudyInfo, where: Mapping[str, object], time_ms: int) -> Event:
     }
 
 
-def trial(study: str, result: TrialResult, told: Told) -> Event:
-    """Gives the event of a finished trial."""
+def trial(study: str, result: TrialResult, told: Told, shown_best: float | None) -> Event:
+    """Gives the event of a finished trial.
+
+    Args:
+        study: Name of the study.
+        result: The trial.
+        told: What else its page needs.
+        shown_best: What the parent's curve of the best value shows at its number.
+    """
     metrics = _metrics(result, told.objectives)
     lead = result.values[0] if result.values else None
     curves = {
-        "best_so_far": told.best_so_far,
+        "best_so_far": shown_best,
         "value": lead if result.outcome is Outcome.COMPLETE else None,
         "cost_seconds": result.cost_seconds,
     }
@@ -151,6 +158,7 @@ def trial(study: str, result: TrialResult, told: Told) -> Event:
         "metrics": keys.finite(metrics),
         "folds": [list(keys.finite({"fold": score}).values()) for score in result.fold_scores],
         "curves": keys.finite(curves),
+        "best": keys.finite({"best": told.best_so_far}).get("best"),
         "tags": keys.texts(_tags(study, result, told, metrics), keys.MAX_TAG),
     }
 
@@ -219,9 +227,22 @@ def model(info: ModelInfo) -> Event:
 
 
 def end(
-    status: str, metrics: Mapping[str, float | None], tags: Mapping[str, object], time_ms: int
+    status: str,
+    metrics: Mapping[str, float | None],
+    tags: Mapping[str, object],
+    time_ms: int,
+    *,
+    best: tuple[int, float] | None = None,
 ) -> Event:
-    """Gives the event of a study that ends, with MLflow's status: FINISHED, KILLED or FAILED."""
+    """Gives the event of a study that ends.
+
+    Args:
+        status: MLflow's: FINISHED, KILLED or FAILED.
+        metrics: Final numbers.
+        tags: Further tags.
+        time_ms: Unix time now.
+        best: Step and value at which the curve of the best value ends, if it does not yet.
+    """
     tags = {**tags, **keys.renamed({**metrics, **tags})}
     return {
         "type": "end",
@@ -229,4 +250,5 @@ def end(
         "time_ms": time_ms,
         "metrics": keys.finite(metrics),
         "tags": keys.texts(tags, keys.MAX_TAG),
+        "best": list(best) if best else None,
     }

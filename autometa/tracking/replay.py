@@ -192,6 +192,9 @@ class Replayer:
 
     def _end(self, event: Event, is_certain: bool) -> None:
         points = [Point(key, value, 0, event["time_ms"]) for key, value in event["metrics"].items()]
+        if event["best"]:
+            step, best = event["best"]
+            points.append(Point("best_so_far", best, step, event["time_ms"]))
         self._log(self._parent(), points, {}, event["tags"], is_certain)
         self.store.terminate(self._parent(), event["status"], event["time_ms"])
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from autometa.tracking import events, processes, spool, state
+from autometa.tracking.curve import BestCurve
 from autometa.tracking.events import ModelInfo, StudyInfo, Told
 from autometa.tracking.interface import NullTracker, StudyTracker, TrackingStatus
 from autometa.tracking.rebuild import replay_again
@@ -59,9 +60,12 @@ class Tracker:
         self._uid = ""
         self._replaces: list[str] = []
         self._told: set[int] = set()
+        self._curve = BestCurve()
         self._n_events = 0
         for event in spool.read_all(self._spool.path):
             self._remember(event)
+            if event["type"] == "trial":
+                self._curve.place(event["number"], event.get("best"))
 
     def _remember(self, event: spool.Event) -> None:
         self._n_events += 1
@@ -104,7 +108,8 @@ class Tracker:
         """See `StudyTracker`."""
         if result.outcome is Outcome.INTERRUPTED or result.number in self._told:
             return
-        self._append(events.trial(self._study, result, told))
+        shown = self._curve.place(result.number, told.best_so_far)
+        self._append(events.trial(self._study, result, told, shown))
 
     def artifact(self, path: Path, folder: str = "") -> None:
         """See `StudyTracker`."""
@@ -121,7 +126,8 @@ class Tracker:
         tags: Mapping[str, object] | None = None,
     ) -> None:
         """See `StudyTracker`."""
-        self._append(events.end(status, metrics or {}, tags or {}, self._now_ms()))
+        best = self._curve.end()
+        self._append(events.end(status, metrics or {}, tags or {}, self._now_ms(), best=best))
 
     def ensure_running(self) -> None:
         """See `StudyTracker`. Cheap: to be called after every trial."""
@@ -180,6 +186,7 @@ class Tracker:
         self._spool.clear()
         self._uid = ""
         self._told = set()
+        self._curve = BestCurve()
         self._n_events = 0
 
     def close(self) -> None:

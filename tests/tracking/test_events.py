@@ -32,7 +32,8 @@ def told(**more):
 
 
 def test_trial_says_everything_of_a_complete_trial():
-    event = events.trial("toy", result(), told(best_so_far=0.25, tags={"autometa.prior.rank": 3}))
+    shown = told(best_so_far=0.25, tags={"autometa.prior.rank": 3})
+    event = events.trial("toy", result(), shown, 0.25)
     assert event["name"] == "#12 lightgbm 0.3457"
     assert event["status"] == "FINISHED"
     assert (event["start_ms"], event["end_ms"]) == (1000, 3000)
@@ -58,7 +59,7 @@ def test_trial_says_everything_of_a_complete_trial():
 )
 def test_trial_that_is_not_complete_says_why(outcome, status):
     failed = result(outcome=outcome, values=None, reason="worker died (signal 9)")
-    event = events.trial("toy", failed, told())
+    event = events.trial("toy", failed, told(), None)
     assert event["name"] == f"#12 lightgbm {outcome.value}"
     assert event["status"] == status
     assert event["tags"]["autometa.reason"] == "worker died (signal 9)"
@@ -66,11 +67,11 @@ def test_trial_that_is_not_complete_says_why(outcome, status):
 
 
 def test_best_so_far_is_absent_until_there_is_one():
-    assert "best_so_far" not in events.trial("toy", result(), told())["curves"]
+    assert "best_so_far" not in events.trial("toy", result(), told(), None)["curves"]
 
 
 def test_clock_set_back_gives_no_negative_duration():
-    event = events.trial("toy", result(), told(started_ms=5000))
+    event = events.trial("toy", result(), told(started_ms=5000), None)
     assert event["end_ms"] == event["start_ms"] == 5000
 
 
@@ -89,7 +90,7 @@ def test_every_event_is_strict_json(tmp_path):
     bad = result(metrics={"up": math.inf, "nan": math.nan}, params={"p": math.inf, "q": None})
     for event in (
         events.start(StudyInfo(study="s"), WHERE, 1),
-        events.trial("s", bad, told(best_so_far=math.nan)),
+        events.trial("s", bad, told(best_so_far=math.nan), math.nan),
         events.artifact(tmp_path / "f"),
         events.model(ModelInfo(path=Path("m"))),
         events.end("FINISHED", {"x": math.nan, "y": None}, {}, 1),

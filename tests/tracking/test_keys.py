@@ -1,6 +1,6 @@
 import math
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autometa.tracking import keys
@@ -8,6 +8,7 @@ from autometa.tracking import keys
 NAMES = st.text(max_size=300) | st.text(alphabet="./ab[]{}\n:-", max_size=30)
 
 
+@settings(deadline=None)
 @given(NAMES)
 def test_every_key_passes_mlflows_own_check(name):
     from mlflow.utils.validation import _validate_metric, _validate_param, _validate_tag
@@ -18,6 +19,7 @@ def test_every_key_passes_mlflows_own_check(name):
     _validate_tag(f"{keys.NAME_TAG}{key}", "value")
 
 
+@settings(deadline=None)
 @given(st.sets(NAMES, min_size=2, max_size=8))
 def test_no_two_names_share_a_key(names):
     assert len({keys.key(name) for name in names}) == len(names)
@@ -30,6 +32,7 @@ def test_valid_names_stay_and_others_stay_readable():
     assert keys.key("two\nlines").startswith("two_lines-")
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(), max_size=50), st.integers(1, 60))
 def test_text_can_be_encoded_and_is_no_longer_than_asked(value, limit):
     text = keys.text(value, limit)

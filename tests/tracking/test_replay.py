@@ -11,9 +11,9 @@ import pytest
 
 from autometa.tracking import process, spool
 from autometa.tracking import state as progress
-from autometa.tracking.events import ModelInfo
+from autometa.tracking.events import ModelInfo, Told
 from autometa.tracking.store import MlflowStore
-from autometa.trial import Outcome
+from autometa.trial import Outcome, TrialResult
 
 
 def test_study_becomes_a_parent_run_with_a_child_per_trial(study, runs):
@@ -199,6 +199,19 @@ def test_trial_told_twice_is_one_run(study, runs):
     study.tell(2)
     study.tracker.finish("FINISHED")
     runs(study.uri, study.replay().run_id).assert_whole(2)
+
+
+def test_best_curve_ends_with_the_best_of_a_late_trial(study, runs):
+    study.start()
+    for number, best in [(1, 0.5), (0, 0.25)]:
+        told = Told(objectives=["loss"], started_ms=1, ended_ms=2, best_so_far=best)
+        study.tracker.trial(
+            TrialResult(number=number, params={}, outcome=Outcome.COMPLETE, values=(best,)), told
+        )
+    study.tracker.finish("FINISHED")
+    found = runs(study.uri, study.replay().run_id)
+    assert found.curve("best_so_far") == [(0, 0.5), (1, 0.25), (1, 0.5)]
+    assert found.parent.data.metrics["best_so_far"] == 0.25
 
 
 def test_run_of_a_killed_study_is_closed_as_killed(study, runs):

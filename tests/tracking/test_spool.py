@@ -3,7 +3,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autometa.errors import StorageError
@@ -61,6 +61,7 @@ def test_spool_torn_at_any_byte_keeps_every_whole_event(path):
         assert spool.read_all(path) == [*told(3)[:n_whole], {"type": "end"}]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_reading_anything_never_raises(tmp_path_factory, junk):
     path = tmp_path_factory.mktemp("junk") / "spool.jsonl"
