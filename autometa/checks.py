@@ -45,5 +45,6 @@ def checked_table(prepared: Prepared, seed: int) -> CheckedTable:
         target=str(prepared.info["target"]),
         dropped=prepared.info["dropped"],
         notes=prepared.info["warnings"],
+        overlap=prepared.info.get("overlap", {}),
         seed=seed,
     )

@@ -54,8 +54,9 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         (``str``, ``int``, ``float``, ``bool``), ``positive`` (index for two classes, else None);
         ``n_rows``, ``n_train``, ``n_test``, ``n_features``, ``n_folds``, ``split``; ``digest`` of
         all that was read; ``schema`` of the features; ``dropped`` (``column``, ``reason``);
-        ``warnings``; ``column_signature`` and ``row_minhash``, by which the same data is
-        recognised later.
+        ``warnings``; ``overlap`` (of a given test part, the share of rows whose ``group`` also
+        has development rows, or whose ``time`` is before the last one's); ``column_signature``
+        and ``row_minhash``, by which the same data is recognised later.
 
     Raises:
         DataError: If the data cannot be read, or cannot be used for this task.
@@ -73,6 +74,7 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     warnings = [*dataset.notes, *_warn_of_columns(dataset, roles)]
     table = _usable_rows(dataset, target, schema, roles, warnings)
     digest = dataset.digest()
+    test = None
     if (payload.get("test") or {}).get("source"):
         test = _load_test(payload)
         digest = hashlib.sha256((digest + test.digest()).encode()).hexdigest()
@@ -85,6 +87,7 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         "schema": schema.to_json(),
         "dropped": [{"column": c.name, "reason": c.reason} for c in _left_out(dataset, roles)],
         "warnings": [*warnings, *notes],
+        "overlap": _overlap(dataset, test, roles),
         "column_signature": column_signature(schema),
         "row_minhash": row_minhash(table.X, table.y),
     }
@@ -237,6 +240,32 @@ def _test_marks(dataset: Dataset, name: str | None) -> Mask | None:
             hint="Mark test rows with 'test', 'true' or 1.",
         )
     return marks
+
+
+def _overlap(dataset: Dataset, test: Dataset | None, roles: Mapping[str, str]) -> dict[str, float]:
+    """Gives how far a given test part shares groups or moments with the development part."""
+    marks = _test_marks(dataset, roles.get("data.test"))
+    found: dict[str, float] = {}
+    for key in ("group", "time"):
+        name = roles.get(f"validation.{key}")
+        known = test is None or (name is not None and name in test.schema)
+        if name is None or not known or (test is None and marks is None):
+            continue
+        ours, theirs = _keys(dataset, name, key), None if test is None else _keys(test, name, key)
+        if marks is not None and theirs is None:
+            ours, theirs = ours[~marks], ours[marks]
+        assert theirs is not None
+        shared = pd.Series(theirs).isin(ours) if key == "group" else theirs < np.nanmax(ours)
+        found[key] = float(np.mean(shared))
+    return found
+
+
+def _keys(dataset: Dataset, name: str, key: str) -> np.ndarray[Any, Any]:
+    if key == "group":
+        return written(dataset.raw_column(name)).fillna("").to_numpy()
+    times = _times(dataset, name)
+    assert times is not None
+    return times
 
 
 def _append_test(

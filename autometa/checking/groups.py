@@ -52,6 +52,8 @@ def check_groups(table: CheckedTable) -> Iterator[Finding]:
     A column counts by its name (``patient_id``), or when rows that share a value are far more
     alike in the target than chance although each value has few rows.
     """
+    if (share := table.overlap.get("group", 0.0)) > 0.0:
+        yield _shared_with_test(share)
     if not table.is_random:
         return
     rows = table.sample(table.development, _MOST_ROWS)
@@ -65,6 +67,16 @@ def check_groups(table: CheckedTable) -> Iterator[Finding]:
         finding = _look(table, column.name, values, table.y[rows], is_named=is_named)
         if finding is not None:
             yield finding
+
+
+def _shared_with_test(share: float) -> Finding:
+    return Finding(
+        check="group_leak_test",
+        severity=Severity.WARNING,
+        message=f"{percent(share)} of the test rows are of groups that have development rows, too.",
+        advice="Give a test part of other groups, or leave data.test out to have one set aside.",
+        evidence={"share": round(share, 4)},
+    )
 
 
 def _are_whole(values: Floats) -> bool:

@@ -19,6 +19,8 @@ _MOST_ROWS = 20_000
 
 def check_moments(table: CheckedTable) -> Iterator[Finding]:
     """Finds dates along which rows are ordered, or neighbours alike, under a random split."""
+    if (share := table.overlap.get("time", 0.0)) > 0.0:
+        yield _before_the_end(share)
     if not table.is_random:
         return
     for column in table.schema:
@@ -27,6 +29,16 @@ def check_moments(table: CheckedTable) -> Iterator[Finding]:
         finding = _look(table, column.name)
         if finding is not None:
             yield finding
+
+
+def _before_the_end(share: float) -> Finding:
+    return Finding(
+        check="time_leak_test",
+        severity=Severity.WARNING,
+        message=f"{percent(share)} of the test rows are older than the last development row.",
+        advice="Give a test part of later rows, or leave data.test out to have one set aside.",
+        evidence={"share": round(share, 4)},
+    )
 
 
 def _look(table: CheckedTable, name: str) -> Finding | None:

@@ -33,6 +33,8 @@ class CheckedTable:
         target: Name of the target.
         dropped: Columns that were left out, with the reason (a key of `autometa.columns.REASONS`).
         notes: What the preparation of the data said, one line each.
+        overlap: Of a given test part, the share of rows whose ``group`` also has development rows,
+            or whose ``time`` is before the last one's.
         seed: Of the samples.
     """
 
@@ -44,6 +46,7 @@ class CheckedTable:
     target: str = "target"
     dropped: Sequence[Mapping[str, str]] = ()
     notes: Sequence[str] = ()
+    overlap: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
     _parts: dict[str, Rows] = field(default_factory=dict, repr=False)
 

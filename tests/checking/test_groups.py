@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,6 +47,28 @@ def test_named_group_that_tells_nothing_is_only_information(checked) -> None:
 
 def test_split_by_group_has_no_leak(checked) -> None:
     assert "group_leak" not in checked(patients(), validation={"group": "patient_id"})
+
+
+def test_given_test_part_of_the_same_groups_is_a_warning(checked, tmp_path: Path) -> None:
+    frame = patients()
+    theirs = patients()[:100].assign(patient_id=[f"P{i % 100 + 25:03d}" for i in range(100)])
+    theirs.to_parquet(tmp_path / "test.parquet")
+    test, by_group = {"source": str(tmp_path / "test.parquet")}, {"group": "patient_id"}
+    finding = checked(frame, test=test, validation=by_group)["group_leak_test"]
+    # P025 to P049 of P000 to P049.
+    assert (finding.severity, finding.evidence) == ("warning", {"share": 0.25})
+
+
+def test_marked_test_part_of_the_same_groups_is_a_warning(checked) -> None:
+    frame = patients()
+    number = frame["patient_id"].str[1:].astype(int)
+    by_group = {"group": "patient_id"}
+    apart = checked(frame.assign(part=number < 10), test={"column": "part"}, validation=by_group)
+    assert "group_leak_test" not in apart
+    mixed = checked(
+        frame.assign(part=frame.index < 40), test={"column": "part"}, validation=by_group
+    )
+    assert mixed["group_leak_test"].evidence["share"] > 0.9
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,6 +43,23 @@ def test_classes_in_runs_are_alike(checked) -> None:
 
 def test_split_by_time_has_no_leak(checked) -> None:
     assert "time_leak" not in checked(dated(ordered=True, walk=True), validation={"time": "day"})
+
+
+@pytest.mark.parametrize("later", [300, 250])
+def test_given_test_part_should_be_later(checked, tmp_path: Path, later: int) -> None:
+    test = dated(100, ordered=True, walk=False)
+    test["day"] += pd.Timedelta(days=later)
+    test.to_parquet(tmp_path / "test.parquet")
+    found = checked(
+        dated(ordered=True, walk=True),
+        test={"source": str(tmp_path / "test.parquet")},
+        validation={"time": "day"},
+    )
+    if later == 300:
+        assert "time_leak_test" not in found
+    else:
+        # Days 250 to 298 come before day 299, the last development row.
+        assert found["time_leak_test"].evidence["share"] == 0.49
 
 
 def test_order_share_by_hand() -> None:
