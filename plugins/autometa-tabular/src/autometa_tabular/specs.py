@@ -5,6 +5,7 @@ from __future__ import annotations
 from autometa import LearnerSpec
 
 _BOTH = frozenset({"classification", "regression"})
+# Costs are the mean CPU seconds of the defaults on 21 tables of up to 3,000 rows, over ridge's.
 _ALL_ROWS = frozenset({"missing", "text", "sample_weight", "soft_labels"})
 
 
@@ -46,11 +47,11 @@ LEARNERS = (
     _spec(
         "logistic",
         "Logistic",
-        2.0,
+        3.0,
         "logistic regression, with a squared or a mixed penalty",
         problems=frozenset({"classification"}),
     ),
-    _spec("extra_trees", "ExtraTrees", 20.0, "extremely randomised trees of scikit-learn"),
-    _spec("hist_boosting", "HistBoosting", 30.0, "histogram gradient boosting of scikit-learn"),
-    _spec("lightgbm", "LightGBM", 15.0, "gradient boosting of LightGBM"),
+    _spec("extra_trees", "ExtraTrees", 40.0, "extremely randomised trees of scikit-learn"),
+    _spec("hist_boosting", "HistBoosting", 65.0, "histogram gradient boosting of scikit-learn"),
+    _spec("lightgbm", "LightGBM", 55.0, "gradient boosting of LightGBM"),
 )

@@ -46,7 +46,7 @@ def boosting_rows(rows: Rows, learning_rate: float, context: FitContext) -> Boos
         if rows.classes is None or len(np.unique(train[1])) == rows.n_present:
             n_rounds = int(np.clip(round(100.0 / learning_rate), 1000, 5000))
             return BoostingRows(train, valid, n_rounds, patience)
-    n_rounds = int(np.clip(round(5.0 / learning_rate), 20, 500))
+    n_rounds = int(np.clip(round(8.0 / learning_rate), 20, 1000))
     return BoostingRows(_part(rows, np.arange(n)), None, n_rounds, patience)
 
 

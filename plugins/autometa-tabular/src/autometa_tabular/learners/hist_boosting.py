@@ -51,10 +51,10 @@ class HistBoosting(TabularLearner):
 
     DEFAULTS: ClassVar[dict[str, Any]] = {
         "learning_rate": 0.1,
-        "max_leaf_nodes": 31,
+        "max_leaf_nodes": 15,
         "min_samples_leaf": 20,
         "l2_regularization": 1.0,
-        "max_features": 1.0,
+        "max_features": 0.5,
         "categorical": "native",
         "class_weight": "none",
     }

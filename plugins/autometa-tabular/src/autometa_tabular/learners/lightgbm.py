@@ -51,7 +51,7 @@ class LightGBM(TabularLearner):
 
     DEFAULTS: ClassVar[dict[str, Any]] = {
         "learning_rate": 0.05,
-        "num_leaves": 31,
+        "num_leaves": 15,
         "min_data_in_leaf": 20,
         "feature_fraction": 0.8,
         "bagging_fraction": 0.8,
