@@ -124,6 +124,18 @@ def without_class(data: TrainingData, index: int) -> TrainingData:
     return replace(data, X=data.X.iloc[rows], y=data.y[rows])  # type: ignore[union-attr]
 
 
+def contradictory(data: TrainingData) -> tuple[TrainingData, np.ndarray[Any, Any]]:
+    """Gives every row twice, with the lowest and with the highest target, and which is which.
+
+    No learner can tell them apart, so that only weights decide between them.
+    """
+    assert isinstance(data.X, pd.DataFrame)
+    is_high = np.arange(2 * len(data)) >= len(data)
+    y = np.where(is_high, data.y.max(), data.y.min())
+    X = pd.concat([data.X, data.X], ignore_index=True)
+    return replace(data, X=X, y=y), is_high
+
+
 def softened(data: TrainingData, *, sureness: float = 0.9) -> TrainingData:
     """Gives soft labels: `sureness` for the class, the rest spread evenly over the others."""
     if data.n_classes is None:
