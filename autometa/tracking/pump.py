@@ -288,7 +288,7 @@ class Pump:
 
     def _note(self, error: str) -> None:
         if error and error != self.state.last_error:
-            _log.warning("waiting for %s: %s", self.state.tracking_uri, error)
+            _log.warning("waiting: %s", error)
         self.state.last_error = error
         try:
             self._save()

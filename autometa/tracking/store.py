@@ -65,10 +65,13 @@ class MlflowStore:
         # A server knows better where its artifacts go.
         self.artifacts = None if is_server(uri) or not artifacts else artifacts
         self._connections: list[sqlite3.Connection] = []
-        with translated(), one_at_a_time(uri):
-            knock(uri)
-            event.listen(Engine, "connect", self._relax)
-            self.client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        try:
+            with translated(), one_at_a_time(uri):
+                knock(uri)
+                event.listen(Engine, "connect", self._relax)
+                self.client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        except EventRefusedError as exc:
+            raise StoreAwayError(str(exc)) from exc
 
     def _relax(self, connection: Any, record: Any) -> None:
         """Syncs at checkpoints only: with a write-ahead log a power cut then spoils nothing."""

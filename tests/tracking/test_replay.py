@@ -12,8 +12,11 @@ import pytest
 from autometa.tracking import process, spool
 from autometa.tracking import state as progress
 from autometa.tracking.events import ModelInfo, Told
+from autometa.tracking.pump import Pump
 from autometa.tracking.store import MlflowStore
 from autometa.trial import Outcome, TrialResult
+
+from .conftest import Study
 
 
 def test_study_becomes_a_parent_run_with_a_child_per_trial(study, runs):
@@ -122,6 +125,27 @@ def test_replay_without_its_progress_doubles_nothing(study, runs):
     second = study.replay()
     assert second.run_id == first.run_id
     runs(study.uri, second.run_id).assert_whole(4)
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_folder_as_a_store_takes_every_point_once(tmp_path, runs, scheme):
+    study = Study(tmp_path, uri=f"{scheme}{tmp_path}/mlruns")
+    study.start()
+    study.tell(3)
+    study.tracker.finish("FINISHED", {"test": 1.0})
+    study.replay()
+    (study.folder / progress.FILE).unlink()
+    status = study.replay()
+    assert (status.pending, status.refused) == (0, 0)
+    runs(study.uri, status.run_id).assert_whole(3)
+
+
+def test_store_that_mlflow_does_not_know_is_told_and_waited_for(tmp_path):
+    study = Study(tmp_path, uri="nonsense://host/1")
+    study.start()
+    pump = Pump(study.tracker._spool.path, study.folder / progress.FILE, user="jo")
+    assert not pump.run()
+    assert "nonsense" in study.tracker.status().last_error
 
 
 class Dying(MlflowStore):

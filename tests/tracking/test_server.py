@@ -10,6 +10,8 @@ from autometa.tracking.pump import ATTEMPTS, Pump
 
 from .conftest import Proxy, Study, free_port
 
+pytestmark = pytest.mark.slow  # a server takes more than five seconds to start
+
 
 @pytest.fixture
 def told(tmp_path):
@@ -144,7 +146,6 @@ def test_store_of_another_uri_gets_the_whole_study(told, proxy, runs, workspace)
     runs(again.uri, status.run_id).assert_whole(3)
 
 
-@pytest.mark.slow
 def test_fault_66_server_down_at_the_start_holds_nothing_up(server, tmp_path, runs):
     port = free_port()
     study = Study(tmp_path, uri=f"http://127.0.0.1:{port}", spawns=True)
@@ -170,7 +171,6 @@ def test_fault_66_server_down_at_the_start_holds_nothing_up(server, tmp_path, ru
         study.tracker.close()
 
 
-@pytest.mark.slow
 def test_fault_67_server_down_in_between_loses_nothing(server, proxy, tmp_path, runs):
     study = Study(tmp_path, uri=proxy.url, spawns=True)
     port = int(proxy.url.rpartition(":")[2])
@@ -196,7 +196,6 @@ def test_fault_67_server_down_in_between_loses_nothing(server, proxy, tmp_path, 
         study.tracker.close()
 
 
-@pytest.mark.slow
 def test_fault_68_slow_server_blocks_no_trial(proxy, tmp_path, runs):
     proxy.delay = 10.0
     study = Study(tmp_path, uri=proxy.url, spawns=True)
