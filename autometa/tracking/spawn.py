@@ -44,15 +44,16 @@ class TrackerProcess:
         if pid:
             self._pid = None
 
-    def ensure_running(self, left_at: Callable[[], int | None]) -> None:
+    def ensure_running(self, left_at: Callable[[], int | None], *, is_last: bool = False) -> None:
         """Spawns a process when none runs; one that gets nowhere is followed ever more slowly.
 
         Args:
             left_at: Gives the byte of the spool at which it would begin, None if at none.
+            is_last: Whether nobody will ask again; then it is not too early.
         """
         if self._pid is not None:
             self.reap()
-        if self._pid is not None or time.monotonic() < self._not_before:
+        if self._pid is not None or (time.monotonic() < self._not_before and not is_last):
             return
         if self.is_running() or (left := left_at()) is None:
             return

@@ -190,6 +190,7 @@ class Tracker:
         self._n_events = 0
 
     def close(self) -> None:
-        """See `StudyTracker`."""
+        """See `StudyTracker`. What is left is replayed by a process that outlives this one."""
+        self._process.ensure_running(self._left_at, is_last=True)
         self._spool.close()
         self._process.reap()

@@ -88,7 +88,7 @@ class Study:
             self.folder, self.uri, experiment="tests", artifacts=artifacts, now_ms=self.clock
         )
         if not spawns:
-            self.tracker._process.ensure_running = lambda left_at: None
+            self.tracker._process.ensure_running = lambda left_at, is_last=False: None
 
     def start(self, **more):
         dataset = DatasetInfo(name="iris", digest="d1", source="iris.csv", n_rows=9, target="y")

@@ -23,7 +23,6 @@ from .conftest import Study
 def spawning(workspace):
     made = Study(workspace, spawns=True)
     yield made
-    made.tracker.drain(0)
     made.tracker.close()
 
 
@@ -46,6 +45,19 @@ def test_tracker_process_replays_and_ends_with_the_study(spawning, runs):
     assert (spawning.folder / "tracker.log").read_text() == ""
     assert not list(spawning.folder.parents[1].glob("mlflow.db-*"))
     runs(spawning.uri, status.run_id).assert_whole(3)
+
+
+def test_closing_leaves_a_process_that_replays_the_rest(spawning, runs):
+    spawning.start()
+    os.kill(spawning.tracker._process._pid, signal.SIGKILL)
+    wait_until(lambda: not spawning.tracker.status().is_running)
+    spawning.tell(2)
+    spawning.tracker.finish("FINISHED")
+    spawning.tracker.ensure_running()
+    assert not spawning.tracker.status().is_running  # too early
+    spawning.tracker.close()
+    wait_until(lambda: spawning.tracker.status().pending == 0)
+    runs(spawning.uri, spawning.tracker.status().run_id).assert_whole(2)
 
 
 def test_second_tracker_process_of_a_study_ends_at_once(spawning):
