@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from autometa.checking.finding import Finding, Severity, named, percent
+from autometa.checking.finding import Finding, Severity, named
 from autometa.checking.table import CheckedTable, Floats
 from autometa.columns import REASONS
 from autometa.split import Rows
@@ -66,11 +66,11 @@ def check_missing(table: CheckedTable) -> Iterator[Finding]:
     for names, severity in ((nearly, Severity.WARNING), (many, Severity.INFO)):
         if names:
             worst = max(shares[name] for name in names)
-            least = min(shares[name] for name in names)
+            least = int(100 * min(shares[name] for name in names))
             yield Finding(
                 check="many_missing",
                 severity=severity,
-                message=f"At least {percent(least)} of the values are missing in {named(names)}.",
+                message=f"At least {least} % of the values are missing in {named(names)}.",
                 advice="Find out why; a column that is hardly ever filled teaches little.",
                 columns=tuple(names),
                 evidence={"n_columns": float(len(names)), "share": round(worst, 4)},

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from autometa.checking.finding import Finding, Severity, percent
 from autometa.checking.table import CheckedTable
-from autometa.split import Rows
+from autometa.split import Mask, Rows
 
 Hashes: TypeAlias = np.ndarray[Any, np.dtype[np.uint64]]
 
@@ -17,7 +18,10 @@ _MOST_HASHED = 6_000_000  # cells
 _FEWEST = 3  # fewer equal rows happen
 _LEAST_SHARE = 0.01
 _ALL = 0.99
-_CHANCE_FACTOR = 20.0
+_BY_CHANCE = 0.3
+_DIFFERENT = 0.1
+_SAME = 0.9
+_MOST_LEFT_OUT = 10  # columns
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -25,26 +29,26 @@ def check_duplicates(table: CheckedTable) -> Iterator[Finding]:
     """Finds rows whose features stand in the test part too, and on both sides of folds.
 
     When the whole test part was seen, although hardly a row repeats within the development part,
-    the test score is about memory alone: that is the one error. Where so few values are possible
-    that rows must repeat, it is good to know and no more.
+    the test score is about memory alone: that is the one error. Where values are so coarse that
+    rows repeat by chance, it is good to know and no more.
     """
     if not table.names:
         return
-    hashes = _row_hashes(table)
-    is_few = _few_are_possible(table)
+    hashed = _hash_rows(table)
+    hashes, is_chance = hashed.hashes, _is_by_chance(table, hashed)
     if len(table.test):
-        yield from _across_test(table, hashes, is_few=is_few)
-    yield from _across_folds(table, hashes, is_few=is_few)
+        yield from _across_test(table, hashes, is_chance=is_chance)
+    yield from _across_folds(table, hashes, is_chance=is_chance)
 
 
-def _across_test(table: CheckedTable, hashes: Hashes, *, is_few: bool) -> Iterator[Finding]:
+def _across_test(table: CheckedTable, hashes: Hashes, *, is_chance: bool) -> Iterator[Finding]:
     seen = np.isin(hashes[table.test], hashes[table.development])
     n, share = int(seen.sum()), float(seen.mean())
     if not n:
         return
     evidence = {"n_rows": float(n), "share": round(share, 4)}
     part = f"{n} of {len(seen)} test rows ({percent(share)})"
-    if share >= _ALL and len(seen) >= 10 and not is_few and _repeated(table, hashes) < 0.5:
+    if share >= _ALL and len(seen) >= 10 and not is_chance and _repeated(table, hashes) < 0.5:
         yield Finding(
             check="duplicates_test",
             severity=Severity.ERROR,
@@ -55,42 +59,39 @@ def _across_test(table: CheckedTable, hashes: Hashes, *, is_few: bool) -> Iterat
         return
     yield Finding(
         check="duplicates_test",
-        severity=_severity(n, share, is_few=is_few),
+        severity=_severity(n, share, is_chance=is_chance),
         message=f"{part} have the same features as a row of the development part.",
-        advice=_advice(is_few=is_few),
+        advice=_advice(is_chance=is_chance),
         evidence=evidence,
     )
 
 
-def _across_folds(table: CheckedTable, hashes: Hashes, *, is_few: bool) -> Iterator[Finding]:
+def _across_folds(table: CheckedTable, hashes: Hashes, *, is_chance: bool) -> Iterator[Finding]:
     rows = table.development
     codes = table.split.codes[rows]
-    _, groups = np.unique(hashes[rows], return_inverse=True)
-    first = np.full(int(groups.max()) + 1, np.iinfo(np.int64).max)
-    last = np.full(len(first), np.iinfo(np.int64).min)
-    np.minimum.at(first, groups, codes)
-    np.maximum.at(last, groups, codes)
-    crossing = (first != last)[groups]
+    crossing = _differ_within(hashes[rows], codes)
     n, share = int(crossing.sum()), float(crossing.mean())
     if not n:
         return
     yield Finding(
         check="duplicates_folds",
-        severity=_severity(n, share, is_few=is_few),
+        severity=_severity(n, share, is_chance=is_chance),
         message=f"{n} rows ({percent(share)}) have the same features as a row of another fold.",
-        advice=_advice(is_few=is_few),
+        advice=_advice(is_chance=is_chance),
         evidence={"n_rows": float(n), "share": round(share, 4)},
     )
 
 
-def _severity(n: int, share: float, *, is_few: bool) -> Severity:
-    is_much = n >= _FEWEST and share >= _LEAST_SHARE and not is_few
+def _severity(n: int, share: float, *, is_chance: bool) -> Severity:
+    is_much = n >= _FEWEST and share >= _LEAST_SHARE and not is_chance
     return Severity.WARNING if is_much else Severity.INFO
 
 
-def _advice(*, is_few: bool) -> str:
-    if is_few:
-        return "So few different rows are possible that this must happen."
+def _advice(*, is_chance: bool) -> str:
+    if is_chance:
+        return (
+            "Rows that nearly repeat are common, too, so it may be chance; remove copies, if any."
+        )
     return (
         "Remove repeated rows, or name the column that tells whose they are as validation.group; "
         "scores are too good otherwise."
@@ -103,41 +104,91 @@ def _repeated(table: CheckedTable, hashes: Hashes) -> float:
     return 1.0 - len(np.unique(hashes[rows])) / max(1, len(rows))
 
 
-def _few_are_possible(table: CheckedTable) -> bool:
-    """Whether the product of the numbers of values per column is of the size of the table."""
-    rows = table.sample_cells(table.development, table.names)
-    possible = 0.0
-    for name in table.names:
-        possible += np.log(len(np.unique(table.numbers(name, rows))))
-        if possible > np.log(_CHANCE_FACTOR * len(table.y)):
-            return False
-    return True
+def _is_by_chance(table: CheckedTable, hashed: _Hashed) -> bool:
+    """Whether repeated rows are what coarse values make anyway, and no copies."""
+    return _neighbour_share(table, hashed) >= _BY_CHANCE and not _repeat_in_target(table, hashed)
 
 
-def _row_hashes(table: CheckedTable) -> Hashes:
-    """Gives (n,) a number per row: equal for equal features.
+def _repeat_in_target(table: CheckedTable, hashed: _Hashed) -> bool:
+    """Whether repeated rows have the same number as target, of numbers that hardly repeat."""
+    hashes, y = hashed.hashes[hashed.rows], table.y[hashed.rows]
+    if table.n_classes is not None or len(np.unique(y)) < _DIFFERENT * len(y):
+        return False
+    _, groups, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    repeated = counts[groups] > 1
+    same = ~_differ_within(hashes, y)[repeated]
+    return len(same) > 0 and float(same.mean()) >= _SAME
+
+
+def _neighbour_share(table: CheckedTable, hashed: _Hashed) -> float:
+    """Gives the share of repeated rows for which another row differs in one column only.
+
+    Where values are coarse, rows repeat by chance, and rows that nearly repeat are many more. A
+    copy of a row has no such neighbours.
+    """
+    rows, hashes = hashed.rows, hashed.hashes[hashed.rows]
+    _, groups, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    repeated = counts[groups] > 1
+    if not repeated.any():
+        return 0.0
+    has_neighbour = np.zeros(len(rows), dtype=bool)
+    most = max(1, min(_MOST_LEFT_OUT, _MOST_HASHED // (4 * len(rows))))
+    rng = np.random.default_rng([table.seed, 4])
+    for index in rng.permutation(hashed.columns)[:most]:
+        others = hashes - _hash_column(table, int(index), rows)
+        has_neighbour |= _differ_within(others, hashes)
+    return float(has_neighbour[repeated].mean())
+
+
+def _differ_within(groups: Hashes, values: np.ndarray[Any, Any]) -> Mask:
+    """Tells for each row whether the values of its group are not all the same."""
+    _, numbers = np.unique(groups, return_inverse=True)
+    some = np.empty(int(numbers.max()) + 1, dtype=values.dtype)
+    some[numbers] = values  # any one of each group
+    differs = np.zeros(len(some), dtype=bool)
+    differs[numbers[some[numbers] != values]] = True
+    return np.asarray(differs[numbers])
+
+
+@dataclass(frozen=True, slots=True)
+class _Hashed:
+    """Rows as numbers.
+
+    Args:
+        hashes: (n,) equal for rows of equal features.
+        rows: Positions of the rows whose hash is of all columns; all others are different.
+        columns: Indices of columns in which two of `rows` may differ alone.
+    """
+
+    hashes: Hashes
+    rows: Rows
+    columns: Rows
+
+
+def _hash_rows(table: CheckedTable) -> _Hashed:
+    """Hashes all rows.
 
     A table with more cells than can be looked at is hashed by some columns first; only rows that
     are equal in these are looked at in full.
     """
-    n_rows, names = len(table.y), table.names
-    if n_rows * len(names) <= _MOST_HASHED:
-        return _hash(table, names, np.arange(n_rows))
-    rng = np.random.default_rng([table.seed, 2])
-    n_first = max(1, _MOST_HASHED // (2 * n_rows))
-    first = [names[i] for i in np.sort(rng.permutation(len(names))[:n_first])]
-    hashes = _hash(table, first, np.arange(n_rows))
+    n_rows, n_columns = len(table.y), len(table.names)
+    everything = np.arange(n_rows)
+    if n_rows * n_columns <= _MOST_HASHED:
+        hashes = _hash(table, range(n_columns), everything)
+        return _Hashed(hashes, everything, np.arange(n_columns))
+    order = np.random.default_rng([table.seed, 2]).permutation(n_columns)
+    n_first = max(1, min(n_columns - 1, _MOST_HASHED // (2 * n_rows)))
+    hashes = _hash(table, order[:n_first], everything)
     _, groups, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     candidates = np.flatnonzero(counts[groups] > 1)
-    most = max(1, _MOST_HASHED // (2 * len(names)))
-    looked_at = _some_groups(groups, candidates, most, len(counts))
+    rows = _some_groups(groups, candidates, max(1, _MOST_HASHED // (2 * n_columns)))
     # Who was not looked at in full counts as different from all others.
     unique = np.arange(n_rows, dtype=np.uint64) * _ODD
-    unique[looked_at] = _hash(table, names, looked_at)
-    return unique
+    unique[rows] = _hash(table, range(n_columns), rows)
+    return _Hashed(unique, rows, order[n_first:])
 
 
-def _some_groups(groups: Rows, candidates: Rows, most: int, n_groups: int) -> Rows:
+def _some_groups(groups: Rows, candidates: Rows, most: int) -> Rows:
     """Gives candidates, whole groups only as far as possible, at most so many."""
     if len(candidates) <= most:
         return candidates
@@ -147,15 +198,20 @@ def _some_groups(groups: Rows, candidates: Rows, most: int, n_groups: int) -> Ro
     return np.sort(candidates[order[:most]])
 
 
-def _hash(table: CheckedTable, names: Sequence[str], rows: Rows) -> Hashes:
+def _hash(table: CheckedTable, columns: Iterable[int], rows: Rows) -> Hashes:
+    """Gives the sum of the columns' hashes, so that one can be taken out again."""
     total = np.zeros(len(rows), dtype=np.uint64)
-    whole = len(rows) == len(table.y)
-    for index, name in enumerate(names):
-        # Adding zero makes -0.0 and 0.0 one; all gaps are one as well.
-        values = table.numbers(name, slice(None) if whole else rows) + 0.0
-        bits = np.where(np.isnan(values), np.inf, values).view(np.uint64)
-        total += _mixed(bits ^ np.uint64((index + 1) * int(_ODD) % 2**64))
+    for index in columns:
+        total += _hash_column(table, int(index), rows)
     return total
+
+
+def _hash_column(table: CheckedTable, index: int, rows: Rows) -> Hashes:
+    is_whole = len(rows) == len(table.y)
+    # Adding zero makes -0.0 and 0.0 one; all gaps are one as well.
+    values = table.numbers(table.names[index], slice(None) if is_whole else rows) + 0.0
+    bits = np.where(np.isnan(values), np.inf, values).view(np.uint64)
+    return _mixed(bits ^ np.uint64((index + 1) * int(_ODD) % 2**64))
 
 
 def _mixed(bits: Hashes) -> Hashes:

@@ -22,6 +22,7 @@ _GROUP_WORDS = frozenset({
 # fmt: on
 _FEWEST_GROUPS = 10
 _FEWEST_ROWS_EACH = 1.5
+_LEAST_KNOWN = 0.5
 _MOST_ROWS_EACH = 100.0
 _LIKENESS_OF_NAMED = 0.1
 _LIKENESS = 0.6
@@ -89,7 +90,7 @@ def _look(
 ) -> Finding | None:
     known = ~np.isnan(values)
     _, groups, counts = np.unique(values[known], return_inverse=True, return_counts=True)
-    if len(counts) < _FEWEST_GROUPS:
+    if len(counts) < _FEWEST_GROUPS or known.mean() < _LEAST_KNOWN:
         return None
     each = len(groups) / len(counts)
     most = _MOST_ROWS_EACH if is_named else _MOST_ROWS_EACH_UNNAMED

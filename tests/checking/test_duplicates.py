@@ -47,6 +47,16 @@ def test_rows_of_few_possible_values_may_repeat(checked) -> None:
     assert found["duplicates_folds"].severity == "info"
 
 
+def test_rows_of_coarse_values_are_copies_when_their_targets_repeat(checked) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.integers(0, 3, (60, 4)), columns=list("abcd"))
+    frame["y"] = rng.normal(size=60)
+    assert checked(frame)["duplicates_folds"].severity == "info"
+    distinct = frame.drop_duplicates(["a", "b", "c", "d"])
+    found = checked(pd.concat([distinct, distinct], ignore_index=True))
+    assert found["duplicates_folds"].severity == "warning"
+
+
 def test_equal_rows_hash_equal_whatever_stands_for_nothing(checked, clean) -> None:
     frame = clean(100)
     frame["gap"] = np.nan
