@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import click
 
 from autometa.cli import output
 from autometa.cli.options import Command, Settings, examples
-from autometa.errors import DataError, TaskError
+from autometa.errors import StorageError, TaskError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +79,7 @@ def write(frame: pd.DataFrame, place: Path) -> None:
     """Writes a table; a file that cannot be written leaves nothing half done.
 
     Raises:
-        DataError: If it cannot be written.
+        StorageError: If it cannot be written.
     """
     temporary = place.with_name(f".{place.name}.tmp")
     try:
@@ -88,8 +89,10 @@ def write(frame: pd.DataFrame, place: Path) -> None:
             frame.to_parquet(temporary, index=False)
         temporary.replace(place)
     except OSError as exc:
-        raise DataError(
-            f"cannot write {place}: {exc.strerror or exc}.", hint="Choose another --output."
+        raise StorageError(
+            f"cannot write {place.absolute()}: {exc.strerror or exc}.",
+            hint="Choose another --output.",
         ) from exc
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a read-only folder says so even if there is no file
+            temporary.unlink(missing_ok=True)

@@ -95,8 +95,9 @@ class Place:
 
     def start(self, *args: str | Path, **options: Any) -> subprocess.Popen[str]:
         """Starts the command with the simple plugin; the caller waits for it."""
+        plugin = str(options.pop("plugin", SIMPLE))
         return subprocess.Popen(
-            [*options.pop("prefix", ()), *COMMAND, "-p", str(SIMPLE), *map(str, args)],
+            [*options.pop("prefix", ()), *COMMAND, "-p", plugin, *map(str, args)],
             cwd=options.pop("cwd", self.folder),
             env={**self.env, **options.pop("env", {})},
             stdin=subprocess.DEVNULL,
