@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,10 +19,11 @@ _MOST_HASHED = 6_000_000  # cells
 _FEWEST = 3  # fewer equal rows happen
 _LEAST_SHARE = 0.01
 _ALL = 0.99
-_BY_CHANCE = 0.3
+_BY_CHANCE = 0.5
 _DIFFERENT = 0.1
 _SAME = 0.9
-_MOST_LEFT_OUT = 10  # columns
+_MOST_LEFT_OUT = 6  # columns
+_MOST_COUNTED = 1_500_000  # rows, times pairs of columns
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -106,7 +108,40 @@ def _repeated(table: CheckedTable, hashes: Hashes) -> float:
 
 def _is_by_chance(table: CheckedTable, hashed: _Hashed) -> bool:
     """Whether repeated rows are what coarse values make anyway, and no copies."""
-    return _neighbour_share(table, hashed) >= _BY_CHANCE and not _repeat_in_target(table, hashed)
+    if _repeat_in_target(table, hashed):
+        return False
+    n_equal = _n_pairs(hashed.hashes[hashed.rows])
+    return n_equal > 0 and _expected_pairs(table, hashed) >= _BY_CHANCE * n_equal
+
+
+def _expected_pairs(table: CheckedTable, hashed: _Hashed) -> float:
+    """Gives how many pairs of equal rows chance would make.
+
+    Among the pairs of rows that are equal but for the columns j and k, let a differ in j only, b
+    in k only and c in both. If j and k coincide independently there, a b / c pairs differ in
+    neither. Copies add to these, not to a, b and c. The largest estimate of some columns is taken:
+    columns that go together only lower it.
+    """
+    rows, hashes = hashed.rows, hashed.hashes[hashed.rows]
+    most = int(min(_MOST_LEFT_OUT, max(2.0, np.sqrt(2 * _MOST_COUNTED / max(1, len(rows))))))
+    chosen = np.random.default_rng([table.seed, 4]).permutation(hashed.columns)[:most]
+    own = {int(index): _hash_column(table, int(index), rows) for index in chosen}
+    n_equal = _n_pairs(hashes)
+    without = {index: _n_pairs(hashes - column) - n_equal for index, column in own.items()}
+    if len(own) < 2:
+        return float("inf")
+    estimates = []
+    for j, k in combinations(own, 2):
+        n_but_both = _n_pairs(hashes - own[j] - own[k])
+        n_both = n_but_both - n_equal - without[j] - without[k]
+        estimates.append(without[j] * without[k] / max(1.0, n_both))
+    return max(estimates)
+
+
+def _n_pairs(hashes: Hashes) -> float:
+    """Gives the number of pairs of equal values."""
+    counts = np.unique(hashes, return_counts=True)[1].astype(np.float64)
+    return float((counts * (counts - 1.0)).sum() / 2.0)
 
 
 def _repeat_in_target(table: CheckedTable, hashed: _Hashed) -> bool:
@@ -118,26 +153,6 @@ def _repeat_in_target(table: CheckedTable, hashed: _Hashed) -> bool:
     repeated = counts[groups] > 1
     same = ~_differ_within(hashes, y)[repeated]
     return len(same) > 0 and float(same.mean()) >= _SAME
-
-
-def _neighbour_share(table: CheckedTable, hashed: _Hashed) -> float:
-    """Gives the share of repeated rows for which another row differs in one column only.
-
-    Where values are coarse, rows repeat by chance, and rows that nearly repeat are many more. A
-    copy of a row has no such neighbours.
-    """
-    rows, hashes = hashed.rows, hashed.hashes[hashed.rows]
-    _, groups, counts = np.unique(hashes, return_inverse=True, return_counts=True)
-    repeated = counts[groups] > 1
-    if not repeated.any():
-        return 0.0
-    has_neighbour = np.zeros(len(rows), dtype=bool)
-    most = max(1, min(_MOST_LEFT_OUT, _MOST_HASHED // (4 * len(rows))))
-    rng = np.random.default_rng([table.seed, 4])
-    for index in rng.permutation(hashed.columns)[:most]:
-        others = hashes - _hash_column(table, int(index), rows)
-        has_neighbour |= _differ_within(others, hashes)
-    return float(has_neighbour[repeated].mean())
 
 
 def _differ_within(groups: Hashes, values: np.ndarray[Any, Any]) -> Mask:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_iris
 
 from autometa.checking import duplicates
 from autometa.errors import DataError
@@ -45,6 +46,13 @@ def test_rows_of_few_possible_values_may_repeat(checked) -> None:
     found = checked(frame)
     assert found["duplicates_test"].severity == "info"
     assert found["duplicates_folds"].severity == "info"
+
+
+@pytest.mark.parametrize("n_copies", [10, 60])
+def test_fault_28_copies_show_among_rows_that_are_alike(checked, n_copies: int) -> None:
+    frame = load_iris(as_frame=True).frame  # rows that differ in one column only are common
+    found = checked(pd.concat([frame, frame[:n_copies]], ignore_index=True), target="target")
+    assert found["duplicates_folds"].severity == "warning"
 
 
 def test_rows_of_coarse_values_are_copies_when_their_targets_repeat(checked) -> None:
