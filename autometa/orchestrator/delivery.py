@@ -16,7 +16,8 @@ from autometa.errors import ModelFolderError, StorageError
 from autometa.execution import Executor, Job, JobOutcome, JobReport
 from autometa.learner import LearnerSpec
 from autometa.measure import Metric
-from autometa.orchestrator.runner import MEASURE, Evaluation, is_feasible
+from autometa.orchestrator.evaluation import Evaluation
+from autometa.orchestrator.runner import MEASURE, is_feasible
 from autometa.registry import Entry, Registry
 from autometa.search.space import LEARNER, chain
 from autometa.search.study import is_better

@@ -17,7 +17,8 @@ from autometa.orchestrator.delivery import (
     ranked,
     usable,
 )
-from autometa.orchestrator.runner import KEPT_TRIALS, Evaluation, Runner, excesses
+from autometa.orchestrator.evaluation import Evaluation
+from autometa.orchestrator.runner import KEPT_TRIALS, Runner, excesses
 from autometa.search.budget import Budget
 from autometa.trial import ParamValue, TrialResult
 
@@ -139,6 +140,29 @@ class SearchLoop:
         for proposal in self._runner.cancel():
             self._study.abandon(proposal)
         return budget.trials is not None and self._n_told >= budget.trials
+
+    def make_again(self, result: TrialResult) -> bool:
+        """Runs a told trial once more because its files are gone; its result stays as it is.
+
+        Returns:
+            Whether its files are there now.
+        """
+        from autometa.search.study import Proposal
+
+        proposal = Proposal(
+            number=result.number,
+            params=result.params,
+            seed=result.seed,
+            proposer=result.proposer,
+            handle=-1,
+        )
+        self._runner.start(proposal, is_again=True)
+        while len(self._runner):
+            for report in self._executor.wait(TICK_SECONDS):
+                if self._runner.owns(report):
+                    self._runner.handle(report)
+        self._keep(result)
+        return result.number in self._runner.models
 
     def _may_start(self, budget: Budget) -> bool:
         n_running = len(self._runner)

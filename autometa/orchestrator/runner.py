@@ -9,13 +9,12 @@ import shutil
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from autometa import modelfolder
 from autometa.errors import StorageError
 from autometa.execution import Executor, Job, JobOutcome, JobReport
-from autometa.measure import Metric
+from autometa.orchestrator.evaluation import Evaluation
 from autometa.registry import Registry
 from autometa.search.pruning import keep_below, should_prune
 from autometa.search.space import LEARNER, chain, part
@@ -42,57 +41,12 @@ _OUTCOMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What is the same for every trial of a search.
-
-    Args:
-        prepared: Folder of the prepared data.
-        n_folds: How many jobs a full trial has.
-        metrics: One per objective, in order, then those of constraints.
-        n_objectives: How many of `metrics` are objectives.
-        bounds: Upper bound by metric name.
-        seconds: Wall limit of a trial.
-        n_threads: Threads of a job.
-        folder: Of the study's trials.
-        header: Of the model folders that are measured.
-    """
-
-    prepared: Path
-    n_folds: int
-    metrics: tuple[Metric, ...]
-    n_objectives: int
-    bounds: Mapping[str, float]
-    seconds: float
-    n_threads: int
-    folder: Path
-    header: Mapping[str, Any]
-
-    @property
-    def objectives(self) -> tuple[Metric, ...]:
-        """The metrics that are optimised."""
-        return self.metrics[: self.n_objectives]
-
-    @property
-    def predictive(self) -> tuple[Metric, ...]:
-        """The metrics that are scored on predictions."""
-        return tuple(metric for metric in self.metrics if not metric.is_resource)
-
-    @property
-    def needs_deliverable(self) -> bool:
-        """Whether something is measured of the deliverable."""
-        return any(metric.is_resource for metric in self.metrics)
-
-    def trial_folder(self, number: int) -> Path:
-        """Gives where a trial leaves its files."""
-        return self.folder / str(number)
-
-
 @dataclass(slots=True)
 class _Running:
     """A trial in flight."""
 
     proposal: Proposal
+    is_again: bool = False
     scores: list[list[float]] = field(default_factory=list)  # per fold, per predictive metric
     models: list[str | None] = field(default_factory=list)  # per fold, class or None
     cost_seconds: float = 0.0
@@ -148,12 +102,18 @@ class Runner:
         if all(path.exists() for path in (*files, *models)):
             self.models[result.number] = names
 
-    def start(self, proposal: Proposal) -> None:
-        """Starts the first fold of a trial."""
+    def start(self, proposal: Proposal, *, is_again: bool = False) -> None:
+        """Starts the first fold of a trial.
+
+        Args:
+            proposal: What is tried.
+            is_again: Whether its result is known and only its files are wanted: it is then not
+                pruned, and all its models are kept.
+        """
         folder = self._evaluation.trial_folder(proposal.number)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        self._submit_fold(_Running(proposal))
+        self._submit_fold(_Running(proposal, is_again))
 
     def owns(self, report: JobReport) -> bool:
         """Whether the report is of a trial in flight."""
@@ -214,6 +174,8 @@ class Runner:
         """Several objectives are never pruned on the first alone; defaults are worth knowing."""
         if self._evaluation.n_objectives > 1 or running.proposal.proposer == "default":
             return False
+        if running.is_again:
+            return False
         metric = self._evaluation.objectives[0]
         losses = [metric.loss(scores[0]) for scores in running.scores]
         return should_prune(losses, self._history)
@@ -223,7 +185,8 @@ class Runner:
         fold = len(running.scores)
         name = str(proposal.params[LEARNER])
         keep = math.inf
-        if evaluation.n_objectives == 1 and not evaluation.needs_deliverable:
+        is_choosy = evaluation.n_objectives == 1 and not evaluation.needs_deliverable
+        if is_choosy and not running.is_again:
             keep = keep_below(self._history, KEPT_TRIALS, fold)
         payload = {
             "prepared": str(evaluation.prepared),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from autometa.errors import NoModelError
 from autometa.execution import JobReport
 from autometa.orchestrator import checks
 from autometa.orchestrator.data import PreparedData
@@ -167,10 +168,7 @@ class Searching:
     def _deliver(self, loop: SearchLoop) -> None:
         """Delivers the ensemble, if it is better, and scores the test part."""
         session, models, budget = self._session, self._runner.models, self._budget
-        best = loop.best
-        # What stands there may be of a run that was killed before it delivered its best trial.
-        if best is not None and best.number in models and not self._delivery.delivers(best.number):
-            self._delivery.write_single(best, models[best.number])
+        self._deliver_best(loop)
         candidates = [(result, models[result.number]) for result in loop.candidates]
         left = budget.end - budget.clock()
         seconds = NO_LIMIT_SECONDS if math.isinf(left) else max(0.5, 0.7 * left)
@@ -180,6 +178,25 @@ class Searching:
         if self._delivery.exists:
             test = score_test(self._delivery, session.registry, session.executor)
             self._extras["test"] = {k: v for k, v in test.items() if math.isfinite(v)}
+
+    def _deliver_best(self, loop: SearchLoop) -> None:
+        """Delivers the best trial alone, unless it stands there.
+
+        What stands there may be of a run that was killed before it delivered its best trial.
+
+        Raises:
+            NoModelError: If there is none, and its files are gone and cannot be made again.
+        """
+        best, models = loop.best, self._runner.models
+        if best is None or self._delivery.delivers(best.number):
+            return
+        if best.number in models or loop.make_again(best):
+            self._delivery.write_single(best, models[best.number])
+        elif not self._delivery.exists:
+            raise NoModelError(
+                f"the files of the best trial, {best.number}, are gone and cannot be made again.",
+                hint="Raise budget.trials to search on, or start anew with --fresh.",
+            )
 
     def finish(self, best: TrialResult | None) -> Result:
         """Tells everybody, leaves what later tasks may learn, and gives the result.

@@ -14,7 +14,8 @@ from autometa.learner import Space
 from autometa.measure import DEFAULT_METRIC, Metric, find_metric
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import run_job
-from autometa.orchestrator.runner import RUN_FOLD, Evaluation
+from autometa.orchestrator.evaluation import Evaluation
+from autometa.orchestrator.runner import RUN_FOLD
 from autometa.plugins import space_of
 from autometa.registry import Entry, Registry
 from autometa.search.space import defaults, join

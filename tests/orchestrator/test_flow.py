@@ -358,3 +358,14 @@ def test_fault_73_full_disk_in_a_worker_or_here_is_told_and_nothing_is_lost(
     after = run(4)
     assert after.trials[:2] == before.trials
     assert after.report["trials"] == {"complete": 4, "pruned": 0, "failed": 0, "not_applicable": 0}
+
+
+def test_best_trial_whose_files_are_gone_is_made_again(run: Run, tmp_path: Path) -> None:
+    first = run(5)
+    digest = read_manifest(first.model)["files"]
+    shutil.rmtree(first.model)
+    shutil.rmtree(tmp_path / ".autometa/studies/small/trials")
+    again = run(5)
+    assert again.trials == first.trials
+    assert again.best == first.best
+    assert read_manifest(again.model)["files"] == digest

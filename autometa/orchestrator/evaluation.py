@@ -1,0 +1,56 @@
+"""What is the same for every trial of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autometa.measure import Metric
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What is the same for every trial of a search.
+
+    Args:
+        prepared: Folder of the prepared data.
+        n_folds: How many jobs a full trial has.
+        metrics: One per objective, in order, then those of constraints.
+        n_objectives: How many of `metrics` are objectives.
+        bounds: Upper bound by metric name.
+        seconds: Wall limit of a trial.
+        n_threads: Threads of a job.
+        folder: Of the study's trials.
+        header: Of the model folders that are measured.
+    """
+
+    prepared: Path
+    n_folds: int
+    metrics: tuple[Metric, ...]
+    n_objectives: int
+    bounds: Mapping[str, float]
+    seconds: float
+    n_threads: int
+    folder: Path
+    header: Mapping[str, Any]
+
+    @property
+    def objectives(self) -> tuple[Metric, ...]:
+        """The metrics that are optimised."""
+        return self.metrics[: self.n_objectives]
+
+    @property
+    def predictive(self) -> tuple[Metric, ...]:
+        """The metrics that are scored on predictions."""
+        return tuple(metric for metric in self.metrics if not metric.is_resource)
+
+    @property
+    def needs_deliverable(self) -> bool:
+        """Whether something is measured of the deliverable."""
+        return any(metric.is_resource for metric in self.metrics)
+
+    def trial_folder(self, number: int) -> Path:
+        """Gives where a trial leaves its files."""
+        return self.folder / str(number)
