@@ -3,8 +3,8 @@
 Source: Caruana et al., "Ensemble Selection from Libraries of Models", ICML 2004, section 2:
 forward selection with replacement. Deviations: it starts from the single best trial; every
 candidate ensemble is scored as the trials are (mean over folds); the weights are delivered only
-when the same procedure, fitted without a fold and scored on it, beats the best trial as well.
-Greedy selection on few rows otherwise rewards luck.
+when the same procedure, fitted without a fold and scored on it, beats picking the single best
+trial, scored the same way. Greedy selection on few rows otherwise rewards luck.
 """
 
 from __future__ import annotations
@@ -125,9 +125,11 @@ def _greedy(metric: Metric, predictions: Array, y: Array, folds: Array, deadline
 def _cross_fitted(
     metric: Metric, predictions: Array, y: Array, folds: Array, deadline: float
 ) -> tuple[float, float]:
-    """Scores each fold with weights chosen on the others, and the best candidate beside it.
+    """Scores each fold with weights chosen on the others, and the candidate that was best there.
 
-    A single fold is split into pseudo-folds. NaN when time runs out.
+    Both are chosen without the rows that score them: the best candidate's own score is flattered
+    by having been the best of many. A single fold is split into pseudo-folds. NaN when time runs
+    out.
     """
     held = folds if folds.max() > 0 else np.arange(len(y)) % PSEUDO_FOLDS
     losses, reference = [], []
@@ -138,8 +140,13 @@ def _cross_fitted(
             return math.nan, math.nan
         mixed = _mix(weights, predictions[:, scored])
         losses.append(_mean_loss(metric, mixed, y[scored], folds[scored]))
-        reference.append(_mean_loss(metric, predictions[0, scored], y[scored], folds[scored]))
+        leader = _leader(metric, predictions[:, kept], y[kept], folds[kept])
+        reference.append(_mean_loss(metric, predictions[leader, scored], y[scored], folds[scored]))
     return float(np.mean(losses)), float(np.mean(reference))
+
+
+def _leader(metric: Metric, predictions: Array, y: Array, folds: Array) -> int:
+    return int(np.argmin([_mean_loss(metric, row, y, folds) for row in predictions]))
 
 
 def _mix(weights: Array, predictions: Array) -> Array:
