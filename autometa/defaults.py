@@ -151,7 +151,7 @@ def make_tracker(task: Task, workspace: Workspace, study_folder: Path) -> StudyT
         return NullTracker()
     uri, artifacts = default_uris(workspace.root)
     if task.tracking != "auto":
-        uri, artifacts = tracking_uri(task, workspace), ""
+        uri = tracking_uri(task, workspace)
     return Tracker(study_folder, uri, experiment=task.name, artifacts=artifacts)
 
 
@@ -255,8 +255,7 @@ def open_ui(task: Task, port: int) -> Iterator[tuple[str, UiServer | None]]:
     if is_server(uri):
         yield shown.url, None
         return
-    artifacts = default_uris(workspace.root)[1] if task.tracking == "auto" else ""
-    with serve(uri, artifacts=artifacts, port=port) as server:
+    with serve(uri, artifacts=default_uris(workspace.root)[1], port=port) as server:
         yield server.link(shown.experiment_id, shown.run_id), server
 
 

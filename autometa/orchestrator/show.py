@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autometa.checking.finding import Finding
+from autometa.checking.finding import tags as check_tags
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import Delivery
 from autometa.orchestrator.setting import Setting
@@ -74,6 +77,7 @@ class Shown:
                     "n_features": info["n_features"],
                 },
                 tags={"autometa.kind": "study", "autometa.workers": task.limits.workers},
+                description=self._description(),
                 dataset=DatasetInfo(
                     name=task.name,
                     digest=str(info["digest"])[:36],
@@ -85,6 +89,27 @@ class Shown:
             )
         )
         self._catch_up()
+
+    def _description(self) -> str:
+        """Gives the top of the run's page: what was asked, and of what."""
+        task, info = self._task, self._info
+        source = ", ".join(Path(name).name for name in task.data.source)
+        lines = [
+            (
+                f"Predicts **{task.data.target}** of `{source}`: {info['problem']},"
+                f" {info['n_rows']} rows, {info['n_features']} features."
+            ),
+            (
+                f"Searched for the best **{self._objectives[0]}** with {info['n_folds']} validation"
+                f" fold(s) on {info['n_train']} rows; {info['n_test']} rows were set aside for"
+                " the final score."
+            ),
+            (
+                "Each child run is a trial; `best_so_far` is charted on this run, with the trial's"
+                " number as its step."
+            ),
+        ]
+        return "\n\n".join(lines)
 
     def _catch_up(self) -> None:
         """A kill between telling the study and the tracker leaves the tracker behind.
@@ -137,6 +162,9 @@ class Shown:
             "autometa.best_trial": best["number"],
             "autometa.best_learner": (best.get("params") or {}).get("learner", ""),
             "autometa.model": report["model"] or "",
+            "autometa.prior.n_sources": len(report["prior"]["sources"]),
+            "autometa.prior.digest": report["prior"]["digest"] or "",
+            **check_tags([Finding.from_json(found) for found in report.get("checks", ())]),
         }
         status = "KILLED" if report["status"] == "interrupted" else "FINISHED"
         self._tracker.finish(status if report["best"] else "FAILED", metrics, tags)
@@ -169,9 +197,19 @@ class Shown:
 
 
 def _explained(explanation: Mapping[str, Any]) -> dict[str, object]:
-    """Gives tags that say why a configuration was proposed."""
-    return {
-        f"autometa.prior.{key}": value
-        for key, value in explanation.items()
-        if isinstance(value, (str, int, float))
+    """Gives tags that say who proposed a configuration, from what, and what was expected of it."""
+    if not explanation:
+        return {}
+    known: dict[str, object] = {
+        key: explanation[key]
+        for key in ("expert", "expected_value", "expected_regret", "past_trusted")
+        if explanation.get(key) is not None
     }
+    known["sources"] = _weighted(explanation.get("sources", ()))
+    known["experts"] = _weighted(dict(explanation.get("experts", {})).items())
+    return {f"autometa.prior.{key}": value for key, value in known.items() if value != ""}
+
+
+def _weighted(pairs: Iterable[Sequence[Any]]) -> str:
+    """Gives names with their weights, such as ``iris 0.62, wine 0.21``."""
+    return ", ".join(f"{name} {float(weight):.2f}" for name, weight in pairs)
