@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,8 +74,9 @@ def optimize(
         AutometaError: For every expected failure, with its exit code.
     """
     folder = workspace.create(workspace.study(task.name))
-    lock = StudyLock(folder, task.name)
-    try:
+    with ExitStack() as at_end:
+        lock = StudyLock(folder, task.name)
+        at_end.callback(lock.release)
         for line in registry.warnings:
             progress.note(f"warning: {line}")
         session = Session(
@@ -87,7 +89,7 @@ def optimize(
             stop=stop,
             started=started,
         )
-        storage = _open_storage(session, fresh=fresh)
+        storage = _open_storage(session, at_end, fresh=fresh)
         tracker = make_tracker(folder)
         prepared = prepare_data(task, registry, executor, folder)
         findings = checks.check(prepared, executor, task.seed)
@@ -105,17 +107,15 @@ def optimize(
         if rebuild_tracking:
             searching.show_again(done)
         return _unchanged(session, study, done, shown)
-    finally:
-        lock.release()
 
 
-def _open_storage(session: Session, *, fresh: bool) -> BaseStorage:
+def _open_storage(session: Session, at_end: ExitStack, *, fresh: bool) -> BaseStorage:
     """Opens where the study is kept; with `fresh`, without anything of a former study.
 
     Optuna is imported here, while the workers start up.
     """
     from autometa.search.sampler import target_sampler
-    from autometa.search.storage import open_storage
+    from autometa.search.storage import open_storage, opened
     from autometa.search.study import delete_study
 
     target_sampler(0)
@@ -123,7 +123,7 @@ def _open_storage(session: Session, *, fresh: bool) -> BaseStorage:
     place, folder = session.task.storage, session.folder
     if fresh and place == "auto":
         _empty(folder)
-    storage = open_storage(place, folder)
+    storage = at_end.enter_context(opened(open_storage(place, folder)))
     if fresh and place != "auto":
         delete_study(storage, session.task.name)
         _empty(folder)

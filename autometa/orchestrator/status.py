@@ -31,11 +31,13 @@ def read_status(task: Task, folder: Path, rule: Rule | None = None) -> dict[str,
         StorageError: If the study is there and cannot be read.
         TaskError: If what the rule asks for was not measured.
     """
-    from autometa.search.storage import open_to_read
+    from autometa.search.storage import open_to_read, opened
     from autometa.search.study import HEADER, read_study
 
-    storage = open_to_read(task.storage, folder)
-    found = read_study(storage, task.name) if storage is not None else None
+    found = None
+    if (storage := open_to_read(task.storage, folder)) is not None:
+        with opened(storage):
+            found = read_study(storage, task.name)
     attrs, results = found or ({}, [])
     header = attrs.get(HEADER, {})
     objectives = tuple(Metric.from_json(metric) for metric in header.get("metrics", ()))

@@ -6,7 +6,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ParamSpec, TypeVar
@@ -34,6 +35,19 @@ def open_storage(storage: str, study_folder: Path) -> BaseStorage:
     if storage == "auto":
         return _open_journal(study_folder / JOURNAL)
     return _open_database(storage)
+
+
+@contextmanager
+def opened(storage: BaseStorage) -> Iterator[BaseStorage]:
+    """Closes the connections of a storage at the end."""
+    from optuna.storages import RDBStorage
+
+    try:
+        yield storage
+    finally:
+        if isinstance(storage, RDBStorage):
+            storage.remove_session()
+            storage.engine.dispose()
 
 
 def open_to_read(storage: str, study_folder: Path) -> BaseStorage | None:
@@ -138,7 +152,7 @@ def _open_database(url: str) -> BaseStorage:
     except (SQLAlchemyError, RuntimeError, ValueError, OSError) as exc:
         first = str(exc).strip().splitlines()[0]
         raise StorageError(
-            f"cannot open storage {shown}: {first}",
+            f"cannot open storage {shown}: {first.rstrip('.')}.",
             hint="Check the URL, that the server runs, and that the database exists.",
         ) from exc
 
