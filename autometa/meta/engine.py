@@ -18,7 +18,7 @@ _HALF_WAY = 5.0
 _FIRST_PROCESS = 3
 # Every fifth proposal from the seventh on is the target's own, in a space.
 _EXPLORE_FROM, _EXPLORE_EVERY = 6, 5
-_TARGET_SHARE = 0.10
+_TARGET_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Proposal:
         expert: The one whose share of the point's score is largest; ``target`` when it was the
             target's turn or the past is not heard any more.
         shares: Current weights of the experts, summing to 1.
-        weights: (T,) of the sources.
+        weights: (2T,) of the sources and of their mirror images.
         expected: Expected normalised regret r of the point, by the sources' weights, in [0, 1].
         promise: Most that past tasks expect any open point to improve, see `experts.similar`.
         trusted: Whether the past is still heard.
@@ -108,7 +108,7 @@ def propose(
         expert=max(parts, key=lambda name: float(parts[name][index])),
         shares=dict(zip(experts.NAMES, shares.tolist(), strict=True)),
         weights=weights,
-        expected=float(weights @ landscape.roots.values[:, index] ** 2),
+        expected=float(weights @ landscape.worlds[:, index] ** 2),
         promise=float(opinions[experts.SIMILAR].scores[open_points].max()),
         trusted=not trust.ruined,
     )

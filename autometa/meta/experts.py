@@ -49,9 +49,9 @@ def similar(landscape: Landscape, evidence: Evidence, weights: FloatArray) -> Op
     Source: the greedy step of a portfolio (Feurer et al. 2022, section 3.1; Erickson et al.
     2020) on tasks weighted by how well they rank what is known (Feurer et al. 2018, RGPE).
     """
-    regrets = landscape.roots.values**_POWER
+    regrets = landscape.worlds**_POWER
     seen = np.concatenate([evidence.index, evidence.pending])
-    means = weights @ landscape.roots.values
+    means = weights @ landscape.worlds
     if not len(seen):
         return Opinion(1.0 - weights @ regrets, means)
     reached = regrets[:, seen].min(axis=1)[:, None]  # (T, 1)

@@ -176,6 +176,26 @@ class Landscape:
         return len(self.remoteness)
 
     @cached_property
+    def worlds(self) -> FloatArray:
+        """(2T, m) f of every past task, then of its mirror image, in which good is bad."""
+        return np.concatenate([self.roots.values, 1.0 - self.roots.values])
+
+    @cached_property
+    def world_levels(self) -> FloatArray | None:
+        """(2T, m) levels likewise, mirrored at each task's mean."""
+        if self.levels is None:
+            return None
+        values = self.levels.values
+        return np.concatenate([values, 2.0 * self.level_centres - values])
+
+    @cached_property
+    def level_centres(self) -> FloatArray:
+        """(T, 1) mean level of each past task."""
+        if self.levels is None:
+            return np.zeros((self.n_sources, 1))
+        return np.asarray(self.levels.values.mean(axis=1, keepdims=True))
+
+    @cached_property
     def _similarities(self) -> Rows:
         def compute(index: AnyArray) -> FloatArray:
             return self.kernel(self.points[index], self.points)
@@ -198,5 +218,6 @@ class Landscape:
             self.log_costs[index],
             self.level_map,
         )
+        vars(part)["level_centres"] = self.level_centres
         vars(part)["_similarities"] = self._similarities.take(index)
         return part

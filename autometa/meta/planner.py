@@ -106,7 +106,8 @@ def _chain(landscape: Landscape, index: Sequence[int], losses: FloatArray) -> li
 def _plan_of(
     prior: Prior, proposal: Proposal, params: Mapping[str, ParamValue], loss: float | None
 ) -> Plan:
-    top = np.argsort(-proposal.weights, kind="stable")[:_TOP_SOURCES]
+    own = proposal.weights[: max(prior.n_sources, 1)]
+    top = np.argsort(-own, kind="stable")[:_TOP_SOURCES]
     return Plan(
         params=params,
         expert=proposal.expert,
@@ -122,7 +123,7 @@ def _expected_loss(landscape: Landscape, evidence: Evidence, proposal: Proposal)
     """Reads the expected loss off the line through what was observed, by expected f."""
     if len(evidence) < 2:
         return None
-    means = proposal.weights @ landscape.roots.values
+    means = proposal.weights @ landscape.worlds
     x, y = means[evidence.index], evidence.robust()
     slope = max(float(np.cov(x, y, bias=True)[0, 1]) / (float(x.var()) + 1e-3), 0.0)
     return float(y.mean() + slope * (means[proposal.index] - x.mean()))

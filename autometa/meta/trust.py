@@ -27,7 +27,7 @@ class Trust:
 
     Args:
         n: Observations taken in.
-        order_loss: (T,) see `weights.order_losses`.
+        order_loss: (2T,) see `weights.order_losses`.
         n_pairs: See `weights.n_ordered`.
         experts: (4,) factors in the order of `experts.NAMES`; they sum to 4.
         bet: Wealth of one who bets against the past; 1 at the start.
@@ -44,14 +44,14 @@ class Trust:
     @classmethod
     def start(cls, n_sources: int) -> Trust:
         """Gives the state before any observation."""
-        return cls(0, np.zeros(n_sources), 0, np.ones(len(experts.NAMES)))
+        return cls(0, np.zeros(2 * n_sources), 0, np.ones(len(experts.NAMES)))
 
     def without_past(self) -> Trust:
         """Gives the state in which only the target expert is heard."""
         return replace(self, ruined=True)
 
     def weights(self, landscape: Landscape, evidence: Evidence) -> FloatArray:
-        """Gives (T,) weights of the sources after these n observations."""
+        """Gives (2T,) weights of the sources after these n observations."""
         return source_weights(landscape, evidence, self.order_loss, self.n_pairs)
 
 

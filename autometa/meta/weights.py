@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from autometa.meta.columns import FloatArray
@@ -14,10 +16,11 @@ _ORDER_RATE = 1.5
 # The n (n - 1) / 2 pairs are far from independent: evidence grows like this power of n.
 _GROWTH = 0.6
 _UNIFORM = 0.1
+_MIRRORED = math.log(0.02)
 
 
 def order_losses(landscape: Landscape, evidence: Evidence, start: int = 0) -> FloatArray:
-    """Gives (T,) sums of what each source loses on pairs whose later member is from `start` on.
+    """Gives (2T,) sums of what each source or mirror image loses on pairs that end from `start` on.
 
     The pair (i, j) costs log2(1 + exp(-s_ij (f_i - f_j) / .1)), s_ij the sign of y_i - y_j; ties
     cost nothing.
@@ -27,11 +30,11 @@ def order_losses(landscape: Landscape, evidence: Evidence, start: int = 0) -> Fl
         evidence: Of the present task.
         start: Position of the first observation that counts as later.
     """
-    total = np.zeros(landscape.n_sources)
-    values = landscape.roots.values[:, evidence.index]  # (T, n)
+    total = np.zeros(2 * landscape.n_sources)
+    values = landscape.worlds[:, evidence.index]  # (2T, n)
     for later in range(max(start, 1), len(evidence)):
         signs = np.sign(evidence.losses[later] - evidence.losses[:later])
-        margins = (values[:, later : later + 1] - values[:, :later]) * signs  # (T, later)
+        margins = (values[:, later : later + 1] - values[:, :later]) * signs  # (2T, later)
         cost = np.log1p(np.exp(np.clip(-margins / _SOFTNESS, -50.0, 50.0)))
         total += cost @ (signs != 0)
     return np.asarray(total / np.log(2.0))
@@ -46,25 +49,30 @@ def n_ordered(evidence: Evidence, start: int = 0) -> int:
 def source_weights(
     landscape: Landscape, evidence: Evidence, order_loss: FloatArray, n_pairs: int
 ) -> FloatArray:
-    """Gives (T,) weights that sum to 1.
+    """Gives (2T,) weights of the sources and their mirror images; they sum to 1.
 
     log w = - 2 remoteness / (2 + n) - 1.5 n^.6 (mean order loss) - rate (mean squared difference
-    of levels), mixed with 10 % uniform.
+    of levels), and log .02 less for mirror images; mixed with 10 % uniform over the sources
+    themselves. Mirror images cost little and tell a past that is systematically wrong at once.
 
     Args:
         landscape: Of the sources.
         evidence: n observations.
-        order_loss: (T,) `order_losses` of all of them.
+        order_loss: (2T,) `order_losses` of all of them.
         n_pairs: `n_ordered` of all of them.
     """
     score = -2.0 * landscape.remoteness / (2.0 + len(evidence))
+    score = np.concatenate([score, score + _MIRRORED])
     if n_pairs:
         score -= _ORDER_RATE * len(evidence) ** _GROWTH * order_loss / n_pairs
-    if landscape.level_rate and landscape.levels is not None and len(evidence):
-        gaps = landscape.levels.values[:, evidence.index] - levels_of(landscape, evidence)
+    levels = landscape.world_levels
+    if landscape.level_rate and levels is not None and len(evidence):
+        gaps = levels[:, evidence.index] - levels_of(landscape, evidence)
         score -= landscape.level_rate * (gaps**2).mean(axis=1)
     weights = np.exp(score - score.max())
-    return np.asarray((1 - _UNIFORM) * weights / weights.sum() + _UNIFORM / len(weights))
+    weights *= (1 - _UNIFORM) / weights.sum()
+    weights[: landscape.n_sources] += _UNIFORM / landscape.n_sources
+    return np.asarray(weights)
 
 
 def levels_of(landscape: Landscape, evidence: Evidence) -> FloatArray:

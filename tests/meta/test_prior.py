@@ -6,7 +6,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from autometa import KnowledgeBase
 from autometa.learner import Space
-from autometa.meta.engine import propose
+from autometa.meta.engine import expert_shares, propose
 from autometa.meta.evidence import Evidence
 from autometa.meta.kernel import Kernel, fit_kernel
 from autometa.meta.levels import LevelMap, level_rate
@@ -17,7 +17,7 @@ from autometa.meta.prior import Prior
 from autometa.meta.regrets import normalised
 from autometa.meta.surrogate import Source, Surrogate
 from autometa.meta.trust import RUINED, Trust, update
-from autometa.meta.weights import order_losses
+from autometa.meta.weights import n_ordered, order_losses, source_weights
 
 CONFIGS = [{"x": i / 19} for i in range(20)]
 
@@ -123,10 +123,10 @@ def test_level_rate_is_zero_where_heights_mislead() -> None:
     rng = np.random.default_rng(1)
     groups = np.repeat([0, 1], 20)
     regrets = rng.random((40, 6))
-    regrets[:, 0] = 0.3
+    regrets[:, 0] = 0.2
     regrets[groups == 0, 1] = 0.0
     regrets[groups == 1, 2] = 0.0
-    telling = np.tile(groups[:, None].astype(float), 6)
+    telling = np.tile(5.0 * groups[:, None], 6)
     # Every task is at one height with one of the other half alone.
     lying = np.tile(5.0 * np.tile(np.arange(20.0), 2)[:, None], 6)
     assert level_rate(regrets, telling) > 0
@@ -163,7 +163,7 @@ def test_engine_proposes_every_point_once_before_any_twice() -> None:
     assert sorted(search(fitted(), losses, 20)) == list(range(20))
 
 
-def test_engine_stops_trusting_a_reversed_past() -> None:
+def test_engine_leaves_a_reversed_past() -> None:
     prior = fitted()
     landscape = prior.landscape_of(CONFIGS)
     losses = -bowls(np.array([0.65]), np.random.default_rng(3))[0]
@@ -171,9 +171,26 @@ def test_engine_stops_trusting_a_reversed_past() -> None:
     tried = search(prior, losses, 12)
     for n in range(1, 13):
         trust = update(trust, landscape, Evidence.of(tried[:n], losses[tried[:n]]))
-    assert trust.ruined
+    assert trust.bet > 1.0
+    assert trust.experts[-1] > trust.experts[:-1].sum()
+    assert tried.index(int(losses.argmin())) < 8
+
+
+def test_a_ruined_past_is_not_heard_again() -> None:
+    trust = Trust.start(3)
+    assert expert_shares(trust.without_past(), 9, has_levels=True).tolist() == [0, 0, 0, 1]
     assert RUINED > 1.0
-    assert min(tried.index(0), tried.index(19)) < 8
+
+
+def test_mirror_images_take_over_when_every_pair_is_reversed() -> None:
+    landscape = fitted().landscape_of(CONFIGS)
+    index = list(range(0, 20, 3))
+    losses = 1.0 - landscape.roots.mean[index]
+    evidence = Evidence.of(index, losses)
+    loss = order_losses(landscape, evidence)
+    weights = source_weights(landscape, evidence, loss, n_ordered(evidence))
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights[landscape.n_sources :].sum() > 0.8
 
 
 def test_update_needs_only_the_last_observation() -> None:
