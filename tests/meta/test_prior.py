@@ -121,14 +121,15 @@ def test_level_map_rises_and_knows_the_kind_of_metric(losses: list[float], kind:
 
 def test_level_rate_is_zero_where_heights_mislead() -> None:
     rng = np.random.default_rng(1)
-    groups = np.repeat([0, 1], 20)
+    groups = np.repeat([0, 1], [26, 14])
     regrets = rng.random((40, 6))
     regrets[:, 0] = 0.2
     regrets[groups == 0, 1] = 0.0
     regrets[groups == 1, 2] = 0.0
     telling = np.tile(5.0 * groups[:, None], 6)
     # Every task is at one height with one of the other half alone.
-    lying = np.tile(5.0 * np.tile(np.arange(20.0), 2)[:, None], 6)
+    heights = np.append(np.arange(26.0), np.arange(14.0))
+    lying = np.tile(5.0 * heights[:, None], 6)
     assert level_rate(regrets, telling) > 0
     assert level_rate(regrets, lying) == 0.0
 
