@@ -303,8 +303,23 @@ def score_test(delivery: Delivery, registry: Registry, executor: Executor) -> di
     return {name: float(value) for name, value in report.value["scores"].items()}
 
 
-def run_job(executor: Executor, job: Job) -> JobReport:
-    """Runs one job and waits for it; reports of others that come meanwhile are dropped."""
+def run_job(executor: Executor, job: Job, *, n_attempts: int = 2) -> JobReport:
+    """Runs one job and waits for it; reports of others that come meanwhile are dropped.
+
+    Args:
+        executor: Where it runs.
+        job: Of the search's own, not a trial.
+        n_attempts: How often it is run when its worker dies: somebody may have killed it.
+    """
+    report = _run_once(executor, job)
+    while report.outcome is JobOutcome.DIED and n_attempts > 1:
+        _log.info("%s runs again: %s", job.id, report.reason)
+        n_attempts -= 1
+        report = _run_once(executor, job)
+    return report
+
+
+def _run_once(executor: Executor, job: Job) -> JobReport:
     executor.submit(job)
     while True:
         for report in executor.wait(0.2):

@@ -63,7 +63,7 @@ class Session:
         end = time.monotonic() + OBSERVED_SECONDS
         for job in self._observers("autometa_task_finished", {"report": report}):
             left = max(0.1, end - time.monotonic())
-            overhear(run_job(self.executor, replace(job, wall_seconds=left)))
+            overhear(run_job(self.executor, replace(job, wall_seconds=left), n_attempts=1))
 
     def _observers(self, hook: str, arguments: Mapping[str, Any]) -> Iterator[Job]:
         known = {"task": self.task.to_json(), **arguments}
