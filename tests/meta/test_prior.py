@@ -123,7 +123,7 @@ def test_level_rate_is_zero_where_heights_mislead() -> None:
     rng = np.random.default_rng(1)
     groups = np.repeat([0, 1], [26, 14])
     regrets = rng.random((40, 6))
-    regrets[:, 0] = 0.2
+    regrets[:, 0] = 0.1
     regrets[groups == 0, 1] = 0.0
     regrets[groups == 1, 2] = 0.0
     telling = np.tile(5.0 * groups[:, None], 6)
