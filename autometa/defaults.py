@@ -18,6 +18,7 @@ from autometa.orchestrator.looking import check_report, look_at
 from autometa.orchestrator.loop import Progress, Stop
 from autometa.orchestrator.status import read_status
 from autometa.plugins import load_plugins
+from autometa.registry import Registry
 from autometa.select.rules import Rule
 from autometa.task import Limits, Task, load_task
 from autometa.tracking.tracker import NullTracker, StudyTracker, Tracker
@@ -30,15 +31,9 @@ if TYPE_CHECKING:
     from autometa.search.study import ToldTrial
     from autometa.trial import TrialResult
 
-PRELOAD = (
-    "autometa.prepare",
-    "autometa.evaluate",
-    "sklearn.linear_model",
-    "sklearn.ensemble",
-)
-"""Imported once and shared by all workers; whatever else a learner needs, its worker imports."""
-
-LIGHT_PRELOAD = ("autometa.prepare",)
+PRELOAD = ("autometa.prepare", "autometa.evaluate")
+"""Imported once and shared by all workers, with what the searched learners ask for."""
+LIGHT_PRELOAD = PRELOAD[:1]
 """For workers that only read data."""
 
 
@@ -101,7 +96,7 @@ def optimize(
     registry = load_plugins(plugins)
     workspace = Workspace.of(task.folder)
     workspace.create(workspace.folder)
-    executor = make_executor(task.limits)
+    executor = make_executor(task.limits, preload_of(task, registry))
     try:
         with writing(workspace.folder, DISK_FAULTS | ACCESS_FAULTS):
             return run(
@@ -119,6 +114,13 @@ def optimize(
             )
     finally:
         executor.close()
+
+
+def preload_of(task: Task, registry: Registry) -> list[str]:
+    """Gives the modules that the workers of a search share."""
+    wanted = task.search.learners or registry.learners
+    specs = [registry.learners[name].spec for name in wanted if name in registry.learners]
+    return list(dict.fromkeys([*PRELOAD, *(module for spec in specs for module in spec.preload)]))
 
 
 def make_executor(limits: Limits, preload: Sequence[str] = PRELOAD) -> WorkerPool:

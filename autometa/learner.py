@@ -63,6 +63,8 @@ class LearnerSpec:
             ``soft_labels``, ``export:onnx``, ``baseline`` (a reference, not searched over).
         cost: CPU cost of the default configuration relative to ridge regression on the same
             table. Only the order matters: defaults are tried cheapest first.
+        preload: Modules that are slow to import and harmless to share: workers that search this
+            learner are forked from a process that has imported them.
         summary: One line for ``autometa plugins list``.
         api: The protocol version it was written for.
     """
@@ -74,6 +76,7 @@ class LearnerSpec:
     modalities: frozenset[str] = frozenset({"tabular"})
     capabilities: frozenset[str] = frozenset()
     cost: float = 10.0
+    preload: tuple[str, ...] = ()
     summary: str = ""
     api: int = API_VERSION
 

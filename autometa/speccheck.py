@@ -78,6 +78,7 @@ _RULES: Mapping[str, _Rule] = {
     "problems": (lambda value: _is_texts(value) and bool(value), "a non-empty frozenset of text"),
     "modalities": (lambda value: _is_texts(value) and bool(value), "a non-empty frozenset of text"),
     "capabilities": (_is_texts, "a frozenset of text"),
+    "preload": (_is_texts, "a tuple of module names"),
     "cost": (_is_cost, "a positive number"),
     "stage": (lambda value: value in STAGES, f"one of {', '.join(STAGES)}"),
     "consumes": (lambda value: _is_texts(value) and bool(value), "a non-empty frozenset of text"),

@@ -9,7 +9,9 @@ _BOTH = frozenset({"classification", "regression"})
 _ALL_ROWS = frozenset({"missing", "text", "sample_weight", "soft_labels"})
 
 
-def _spec(name: str, cls: str, cost: float, summary: str, **more: frozenset[str]) -> LearnerSpec:
+def _spec(
+    name: str, cls: str, cost: float, summary: str, library: str = "", **more: frozenset[str]
+) -> LearnerSpec:
     module = f"autometa_tabular.learners.{name}"
     return LearnerSpec(
         name=name,
@@ -18,6 +20,7 @@ def _spec(name: str, cls: str, cost: float, summary: str, **more: frozenset[str]
         space=f"{module}:space",
         capabilities=more.get("capabilities", _ALL_ROWS),
         cost=cost,
+        preload=(library,) if library else (),
         summary=summary,
     )
 
@@ -51,7 +54,19 @@ LEARNERS = (
         "logistic regression, with a squared or a mixed penalty",
         problems=frozenset({"classification"}),
     ),
-    _spec("extra_trees", "ExtraTrees", 40.0, "extremely randomised trees of scikit-learn"),
-    _spec("hist_boosting", "HistBoosting", 65.0, "histogram gradient boosting of scikit-learn"),
-    _spec("lightgbm", "LightGBM", 55.0, "gradient boosting of LightGBM"),
+    _spec(
+        "extra_trees",
+        "ExtraTrees",
+        40.0,
+        "extremely randomised trees of scikit-learn",
+        "sklearn.ensemble",
+    ),
+    _spec(
+        "hist_boosting",
+        "HistBoosting",
+        65.0,
+        "histogram gradient boosting of scikit-learn",
+        "sklearn.ensemble",
+    ),
+    _spec("lightgbm", "LightGBM", 55.0, "gradient boosting of LightGBM", "lightgbm"),
 )
