@@ -10,6 +10,8 @@ import numpy as np
 from autometa.meta.columns import FloatArray
 
 _CLIP = 3.0
+# Beyond it sums of squares overflow; no meta-feature means anything there.
+_HUGE = 1e150
 # For a normal distribution the quartiles are 1.349 standard deviations apart.
 _QUARTILES = 1.349
 
@@ -78,7 +80,7 @@ class Scale:
 
 def _finite(values: list[float]) -> FloatArray:
     column = np.array(values, np.float64)
-    return column[np.isfinite(column)]
+    return np.clip(column[np.isfinite(column)], -_HUGE, _HUGE)
 
 
 def _unit(column: FloatArray) -> float:

@@ -145,7 +145,7 @@ def test_fault_66_process_whose_study_was_killed_does_not_wait_for_a_server(tmp_
 
 
 def test_fault_83_path_with_spaces_unicode_and_256_characters(tmp_path, runs, empty_store):
-    folder = tmp_path / "sp ace ü☃#1" / ("long " * 40) / ("x" * 200)
+    folder = tmp_path / "sp ace ü☃#1" / ("long " * 30) / ("x" * 120)
     home = folder / ".autometa"
     home.mkdir(parents=True)
     (home / "mlflow.db").write_bytes(empty_store.read_bytes())
