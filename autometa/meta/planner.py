@@ -12,7 +12,7 @@ import numpy as np
 
 from autometa.meta import experts
 from autometa.meta.columns import AnyArray, FloatArray
-from autometa.meta.engine import Proposal, is_targets_turn, propose
+from autometa.meta.engine import Proposal, expert_shares, is_targets_turn, propose
 from autometa.meta.evidence import Evidence
 from autometa.meta.extension import Extension
 from autometa.meta.history import PROPOSED, History
@@ -155,6 +155,10 @@ class GridPlanner:
         landscape, index, pending, first_near = self._extend(history, near)
         losses = np.array([seen.losses[0] for seen in history.finished])
         trust = _keeper(prior).after(landscape, index, losses)
+        if is_targets_turn(trust, number, explore=True):
+            shares = expert_shares(trust, len(index), has_levels=landscape.levels is not None)
+            experts_now = dict(zip(experts.NAMES, shares.tolist(), strict=True))
+            return Plan({}, experts.TARGET, (), experts_now, trusted=not trust.ruined)
         evidence = Evidence.of(index, losses, pending)
         choices = np.zeros(len(landscape), bool)
         if near:
@@ -171,8 +175,7 @@ class GridPlanner:
         )
         target = proposal.shares[experts.TARGET]
         exhausted = len(evidence) >= _FEW and not near and proposal.promise < _LEAST_PROMISE
-        turn = is_targets_turn(trust, number, explore=True) or rng.random() < target
-        if turn or exhausted:
+        if exhausted or rng.random() < target:
             return Plan({}, experts.TARGET, (), proposal.shares, trusted=proposal.trusted)
         place = proposal.index
         params = near[place - first_near] if near else prior.configs[place]
