@@ -55,6 +55,14 @@ class Column:
     reason: str = ""
 
     @property
+    def dtype(self) -> Any:
+        """The dtype of its canonical values."""
+        if self.kind == "date":
+            return np.dtype("datetime64[us]")
+        empty = np.empty(0, dtype=object if self.kind == "text" else np.float64)
+        return typed_array(self, empty).dtype
+
+    @property
     def decimal(self) -> str | None:
         """The decimal mark of numbers in texts, where it had to be found out; else None."""
         return self.format if self.format in (".", ",") else None

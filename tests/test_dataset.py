@@ -363,3 +363,21 @@ def test_fault_31_digest_changes_with_the_content(change):
     before = Dataset.from_frame(frame).digest()
     assert Dataset.from_frame(frame.copy()).digest() == before
     assert Dataset.from_frame(change(frame)).digest() != before
+
+
+def test_canonical_tables_pass_as_they_are_and_infinite_ones_do_not():
+    raw = pd.DataFrame(
+        {
+            "n": ["1", "2.5", ""],
+            "c": ["x", "y", "x"],
+            "b": ["yes", "no", "yes"],
+            "d": ["2020-01-01", "2020-01-02", "2021-03-04"],
+        }
+    )
+    schema = Dataset.from_frame(raw).schema
+    canonical = schema.apply(raw)
+    assert schema.apply(canonical) is canonical
+    pd.testing.assert_frame_equal(schema.apply(canonical.iloc[[1]]), canonical.iloc[[1]])
+    odd = canonical.assign(n=[1.0, np.inf, 2.0])
+    assert schema.apply(odd)["n"].isna().tolist() == [False, True, False]
+    pd.testing.assert_frame_equal(schema.apply(canonical[["d", "b", "c", "n"]]), canonical)
