@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 LOCK = "lock"
 RENEW_SECONDS = 15.0
 EXPIRE_SECONDS = 60.0
+ASKING_SECONDS = 0.3
 
 
 def identity() -> dict[str, Any]:
@@ -50,8 +51,9 @@ def is_held_by_another(lease: Mapping[str, Any] | None) -> bool:
 
 def refuse(lease: Mapping[str, Any], study: str) -> StorageError:
     """Gives the error for a study that another process runs."""
+    who = f"process {lease['pid']} on {lease['host']}" if lease else "another process"
     return StorageError(
-        f"study {study!r} is being run by process {lease.get('pid')} on {lease.get('host')}.",
+        f"study {study!r} is being run by {who}.",
         hint="Wait for it, stop it, or give the task another name.",
     )
 
@@ -77,12 +79,12 @@ class StudyLock:
                 hint="Make it writable, or set the workspace elsewhere.",
             ) from exc
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._file)
         except BlockingIOError as exc:
             self._file.seek(0)
             holder = self._file.read()
             self._file.close()
-            raise refuse(json.loads(holder) if holder else {}, study) from exc
+            raise refuse(_holder(holder), study) from exc
         except OSError as exc:
             if exc.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
                 raise
@@ -94,6 +96,31 @@ class StudyLock:
     def release(self) -> None:
         """Lets go. Idempotent."""
         self._file.close()
+
+
+def _holder(text: str) -> dict[str, Any]:
+    """Reads who holds a lock; {} when it is about to say so."""
+    try:
+        return dict(json.loads(text))
+    except ValueError:
+        return {}
+
+
+def _lock(file: TextIO) -> None:
+    """Takes the lock; tries again for a while, since who only asks holds it for a moment.
+
+    Raises:
+        BlockingIOError: If somebody keeps it.
+    """
+    give_up = time.monotonic() + ASKING_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > give_up:
+                raise
+        time.sleep(0.02)
 
 
 def is_locked(folder: Path) -> bool:

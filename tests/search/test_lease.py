@@ -1,13 +1,15 @@
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
 from autometa.errors import StorageError
-from autometa.search.lease import StudyLock, identity, is_held_by_another, is_locked
+from autometa.search.lease import LOCK, StudyLock, identity, is_held_by_another, is_locked
 
 HOLD = (
     "import sys, time\nfrom pathlib import Path\nfrom autometa.search.lease import StudyLock\n"
@@ -64,3 +66,15 @@ def test_lease_of_a_living_process_holds():
     from autometa.search.lease import _start_time
 
     assert is_held_by_another({**identity(), "pid": parent, "start": _start_time(parent)})
+
+
+def test_lock_waits_for_somebody_who_only_asks(tmp_path):
+    StudyLock(tmp_path, "s").release()
+    with (tmp_path / LOCK).open() as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        timer = threading.Timer(0.1, fcntl.flock, (asking, fcntl.LOCK_UN))
+        timer.start()
+        lock = StudyLock(tmp_path, "s")
+        timer.join()
+    assert is_locked(tmp_path)
+    lock.release()
