@@ -113,14 +113,14 @@ def _lock(file: TextIO) -> None:
         BlockingIOError: If somebody keeps it.
     """
     give_up = time.monotonic() + ASKING_SECONDS
-    while True:
+    while time.monotonic() < give_up:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
         except BlockingIOError:
-            if time.monotonic() > give_up:
-                raise
-        time.sleep(0.02)
+            time.sleep(0.02)
+        else:
+            return
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def is_locked(folder: Path) -> bool:
