@@ -30,8 +30,8 @@ past tasks use all their points. Random is the mean of 20 runs, methods that dra
 Constants of the engine were chosen on the **development** third of OBOE's families and of the
 families of MindWare's balanced accuracy, one learner at a time; **rest** is everything else.
 **Intervals**: paired bootstrap over targets, 95 %, of the difference to the best competitor
-(the one with the least mean at that budget). **Worse**: share of targets on which the regret at 25 is more
-than .01 above random's mean of 20 runs.
+(the one with the least mean at that budget). **Worse**: share of targets on which
+the regret at 25 is more than .01 above random's mean of 20 runs.
 """
 
 
@@ -134,7 +134,7 @@ def single_section(names: list[str]) -> str:
     lines = [
         "## MindWare, one learner at a time (balanced accuracy)",
         "",
-        "Regret at 10 (`worst`), mean over targets. Ratio: to the better of random and extra trees.",
+        "Regret at 10 (`worst`), means. Ratio: to the better of random and extra trees.",
         "",
     ]
     tables = {name: _columns(Rows(name).table("worst"))[1] for name in names}
