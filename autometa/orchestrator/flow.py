@@ -94,6 +94,7 @@ def optimize(
         prepared = prepare_data(task, registry, executor, folder)
         findings = checks.check(prepared, executor, task.seed)
         study, setting = _open_study(session, storage, prepared)
+        at_end.callback(study.release)
         checks.tell(study, findings, progress)
         prepared = adopt(prepared, folder)
         shown = Shown(tracker, task, study, setting, prepared)

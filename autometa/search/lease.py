@@ -40,13 +40,18 @@ def is_held_by_another(lease: Mapping[str, Any] | None) -> bool:
     On the same boot of the same host the process is looked up; elsewhere the renewal time
     decides.
     """
-    me = identity()
-    who = ("host", "boot", "pid", "start")
-    if not lease or all(lease.get(key) == me[key] for key in who):
+    if not lease or is_own(lease):
         return False
+    me = identity()
     if (lease.get("host"), lease.get("boot")) == (me["host"], me["boot"]):
         return _start_time(int(lease["pid"])) == lease.get("start") != ""
     return abs(time.time() - float(lease.get("renewed", 0))) < EXPIRE_SECONDS
+
+
+def is_own(lease: Mapping[str, Any]) -> bool:
+    """Whether a lease read from a storage is this process's."""
+    me = identity()
+    return all(lease.get(key) == me[key] for key in ("host", "boot", "pid", "start"))
 
 
 def refuse(lease: Mapping[str, Any], study: str) -> StorageError:

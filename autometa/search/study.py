@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 import warnings
@@ -14,7 +15,13 @@ import optuna
 from optuna.trial import TrialState
 
 from autometa.errors import StorageError
-from autometa.search.lease import RENEW_SECONDS, identity, is_held_by_another, refuse
+from autometa.search.lease import (
+    RENEW_SECONDS,
+    identity,
+    is_held_by_another,
+    is_own,
+    refuse,
+)
 from autometa.search.space import suggest
 from autometa.search.storage import says_when_it_fails
 from autometa.trial import ParamValue, TrialResult
@@ -144,10 +151,17 @@ class SearchStudy:
         if not force and now - self._renewed <= RENEW_SECONDS:
             return
         held = self._study.user_attrs.get(LEASE)
-        if held and is_held_by_another(held):
+        if held and (is_held_by_another(held) if force else not is_own(held)):
             raise refuse(held, self._study.study_name)
         self._study.set_user_attr(LEASE, identity())
         self._renewed = now
+
+    def release(self) -> None:
+        """Gives the lease back, so that another host need not wait until it expires."""
+        # A storage that fails now has failed before, and that was told.
+        with contextlib.suppress(StorageError):
+            if is_own(self.attr(LEASE) or {}):
+                self.set_attr(LEASE, {})
 
     @says_when_it_fails
     def ask(

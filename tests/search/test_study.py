@@ -6,6 +6,7 @@ from optuna.distributions import FloatDistribution
 
 from autometa.errors import StorageError
 from autometa.learner import Space
+from autometa.search.lease import identity
 from autometa.search.sampler import sampler_factory
 from autometa.search.space import join
 from autometa.search.storage import JOURNAL, open_storage
@@ -179,3 +180,22 @@ def test_fault_71_a_journal_damaged_in_its_middle_says_so(tmp_path):
     path.write_bytes(b"".join(lines))
     with pytest.raises(StorageError, match="damaged"):
         open_study(tmp_path)
+
+
+def test_lease_that_another_took_ends_the_search(tmp_path, monkeypatch):
+    study = open_study(tmp_path)
+    study.set_attr("autometa_lease", {**identity(), "host": "elsewhere", "renewed": 0.0})
+    study.renew()  # not due yet
+    monkeypatch.setattr("autometa.search.study.RENEW_SECONDS", -1.0)
+    with pytest.raises(StorageError, match=r"is being run by process .* on elsewhere"):
+        study.renew()
+
+
+def test_lease_is_given_back_but_never_another_s(tmp_path):
+    study = open_study(tmp_path)
+    study.release()
+    assert study.attr("autometa_lease") == {}
+    theirs = {**identity(), "host": "elsewhere"}
+    study.set_attr("autometa_lease", theirs)
+    study.release()
+    assert study.attr("autometa_lease") == theirs
