@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-GRACE_SECONDS = 1.4
+GRACE_SECONDS = 0.9
 """How long after its budget a command may wait for the tracker."""
 
 PATIENCE_SECONDS = 20.0
