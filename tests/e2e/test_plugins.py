@@ -108,6 +108,7 @@ def test_fault_63_plugin_of_a_newer_protocol_is_refused_with_both_versions(place
     assert "1" in done.error.replace("99", "")
 
 
+@pytest.mark.slow
 def test_learner_that_was_removed_since_is_exit_5(place: Any) -> None:
     searching(place, "quick")
     place.optimize()

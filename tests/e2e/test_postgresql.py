@@ -60,6 +60,7 @@ def wait_for_trials(name: str, n_trials: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_search_in_a_database_is_killed_resumed_and_the_same_as_in_a_file(
     place: Any, make_place: Callable[[Path], Any], tmp_path: Path, name: str
 ) -> None:
