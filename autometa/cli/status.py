@@ -53,7 +53,7 @@ def to_text(report: Mapping[str, Any], last: int) -> str:
             str(row["number"]),
             str(row["params"].get("learner", "")),
             row["outcome"],
-            " ".join(f"{value:.5g}" for value in row["values"] or []),
+            " ".join("-" if value is None else f"{value:.5g}" for value in row["values"] or []),
             f"{row['cost_seconds']:.2f}",
             row["reason"],
         ]
