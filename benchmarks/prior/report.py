@@ -140,6 +140,8 @@ def single_section(names: list[str]) -> str:
     tables = {name: _columns(Rows(name).table("worst"))[1] for name in names}
     tables = {name: values for name, values in tables.items() if OURS in values}
     methods = sorted(set.intersection(*(set(v) for v in tables.values())))
+    references = [m for m in ("random", "extra-trees") if m in methods]
+    lines += [f"Ratio: to the best of {', '.join(references)} (those that every learner has).", ""]
     lines += [
         "| learner | " + " | ".join(methods) + " | ratio |",
         "|---" * (len(methods) + 2) + "|",
