@@ -9,7 +9,7 @@ def main() -> int:
     """Runs the command of this process; gives its exit code."""
     try:
         # Imported here, so that Ctrl-C during the first imports is no traceback either.
-        from autometa.cli.boundary import INTERRUPTED, report_unexpected, run
+        from autometa.cli.boundary import report_unexpected, run
         from autometa.cli.completion import answer
     except KeyboardInterrupt:
         sys.stderr.write("error: interrupted.\n")
