@@ -11,11 +11,9 @@ def main() -> int:
         # Imported here, so that Ctrl-C during the first imports is no traceback either.
         from autometa.cli.boundary import report_unexpected, run
         from autometa.cli.completion import answer
-    except KeyboardInterrupt:
+        sys.excepthook = report_unexpected
+        answered = answer()
+        return run(sys.argv[1:]) if answered is None else answered
+    except KeyboardInterrupt:  # also outside the error boundary: while it begins or ends
         sys.stderr.write("error: interrupted.\n")
         return 130
-    sys.excepthook = report_unexpected
-    answered = answer()
-    if answered is not None:
-        return answered
-    return run(sys.argv[1:])
