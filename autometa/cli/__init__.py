@@ -11,6 +11,7 @@ def main() -> int:
         # Imported here, so that Ctrl-C during the first imports is no traceback either.
         from autometa.cli.boundary import report_unexpected, run
         from autometa.cli.completion import answer
+
         sys.excepthook = report_unexpected
         answered = answer()
         return run(sys.argv[1:]) if answered is None else answered

@@ -47,6 +47,9 @@ def optimize(
     from autometa.task import load_task
 
     task = load_task(task_file, parse_overrides(overrides))
+    # This process only proposes: threads of its own would fight the workers for the cores.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     stop = Signals()
     from autometa import defaults
     from autometa.cli.progress import make_progress
