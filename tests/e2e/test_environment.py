@@ -6,7 +6,6 @@ import ast
 import fcntl
 import os
 import pty
-import shutil
 import signal
 import subprocess
 import sys
@@ -192,15 +191,6 @@ def test_fault_79_durations_and_deadlines_never_use_the_wall_clock() -> None:
     # The lease compares moments of two hosts, which share no other clock; the others name moments.
     stamps = {"meta/record.py", "tracking/sqlitecheck.py"}
     assert users - stamps == {"search/lease.py"}
-
-
-@pytest.mark.slow
-def test_fault_79_clock_that_jumps_changes_no_duration(place: Any) -> None:
-    if shutil.which("faketime") is None:
-        pytest.skip("needs faketime")
-    place.task(budget={"trials": 2})
-    report = place.optimize(prefix=("faketime", "-f", "+0 x3600"))
-    assert report["seconds"] < 60
 
 
 @pytest.mark.slow

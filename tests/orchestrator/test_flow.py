@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -372,3 +374,19 @@ def test_best_trial_whose_files_are_gone_is_made_again(run: Run, tmp_path: Path)
     # The others' files are gone for good: the best trial is delivered alone.
     expected = {name: digest for name, digest in files.items() if name.startswith(best)}
     assert read_manifest(again.model)["files"] == expected
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_fault_79_clock_that_jumps_changes_no_duration(
+    run: Run, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    whole = run(4, name="whole")
+    jumps = itertools.count()
+    clock, clock_ns = time.time, time.time_ns
+    monkeypatch.setattr(time, "time", lambda: clock() + 3600 * hours * next(jumps))
+    monkeypatch.setattr(time, "time_ns", lambda: clock_ns() + 3600 * hours * next(jumps) * 10**9)
+    result = run(4, budget={"trials": 4, "seconds": 600})
+    assert next(jumps) > 4
+    assert 0 < result.report["seconds"] < 60
+    assert all(0 <= trial.cost_seconds < 60 for trial in result.trials)
+    assert [t.values for t in result.trials] == [t.values for t in whole.trials]
