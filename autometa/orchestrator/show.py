@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,10 @@ GRACE_SECONDS = 0.9
 
 PATIENCE_SECONDS = 20.0
 """How long a command without a time budget waits for the tracker."""
+
+
+DRAIN_SECONDS = 0.5
+"""After which it is asked whether waiting makes sense."""
 
 
 class Shown:
@@ -189,7 +194,11 @@ class Shown:
         if seconds is not None:
             left = max(0.0, seconds - float(report["seconds"]))
             patience = min(patience, left + GRACE_SECONDS)
-        status = self._tracker.drain(patience)
+        end = time.monotonic() + patience
+        status = self._tracker.drain(0.0)
+        # A store that is away may be so for hours.
+        while status.pending and not status.last_error and time.monotonic() < end:
+            status = self._tracker.drain(min(DRAIN_SECONDS, end - time.monotonic()))
         self._tracker.close()
         if status.pending and status.last_error:
             _log.warning("MLflow is behind by %d events: %s", status.pending, status.last_error)

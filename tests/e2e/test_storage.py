@@ -105,10 +105,8 @@ def test_fault_70_damaged_mlflow_database_is_exit_4_or_rebuilt(
 def test_fault_66_server_that_is_down_costs_one_warning(place: Any, processes: Any) -> None:
     uri = f"http://127.0.0.1:{free_port()}"
     place.task(tracking=uri, budget={"trials": 3, "seconds": 60})
-    started = time.monotonic()
     done = place.run("optimize", "task.yaml", "--json")
     assert done.code == 0
-    assert time.monotonic() - started < 60
     assert done.json["trials"]["complete"] == 3
     assert done.json["mlflow"] == {
         "tracking_uri": uri,
