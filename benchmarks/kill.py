@@ -31,7 +31,7 @@ PLUGIN = ROOT / "benchmarks" / "learners" / "parent.py"
 NAME = "killed"
 MARK = "AUTOMETA_BENCHMARK_KILL"
 VICTIMS = ("main", "worker", "tracker")
-MORE_VICTIMS = ("nursery",)  # the process that forks workers
+MORE_VICTIMS = ("nursery", "all")  # what forks the workers; everything at once
 PATIENCE = 60.0
 """Seconds until a process that should have ended counts as an orphan, or MLflow as incomplete."""
 
@@ -66,17 +66,29 @@ def marked(mark: str) -> list[int]:
     return found
 
 
-def find(victim: str, main: int, rng: random.Random) -> int | None:
-    """Gives the process to kill, or None while there is none."""
+def find(victim: str, main: int, rng: random.Random) -> list[int]:
+    """Gives the processes to kill, [] while there are none."""
     processes = list(proctree.tree(main))
-    if victim == "main":
-        return main
-    if victim == "tracker":
-        return next((p.pid for p in processes if p.is_tracker), None)
+    trackers = [p.pid for p in processes if p.is_tracker]
     nurseries = [p.pid for p in processes if p.parent == main and not p.is_tracker]
     workers = [p.pid for p in processes if p.parent in nurseries]
-    found = workers if victim == "worker" else nurseries
-    return rng.choice(found) if found else None
+    if victim == "all":
+        return [p.pid for p in processes]
+    found = {"main": [main], "tracker": trackers, "nursery": nurseries, "worker": workers}[victim]
+    return [rng.choice(found)] if found else []
+
+
+def kill(pids: Sequence[int]) -> bool:
+    """Kills; gives whether the first one was still there."""
+    for pid in pids[:1]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+    for pid in pids[1:]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return bool(pids)
 
 
 def told(place: Workspace, task: Path) -> History:
@@ -140,23 +152,20 @@ def attempt(victim: str, repeat: int, moment: float, trials: int) -> Row | None:
         task, mark = write_task(place, trials), str(place.folder)
         process, output = place.start(optimize(task), **{MARK: mark})
         started = time.monotonic()
-        pid = None
-        while process.poll() is None and pid is None:
+        pids: list[int] = []
+        while process.poll() is None and not pids:
             time.sleep(0.002)
             if time.monotonic() - started >= moment:
-                pid = find(victim, process.pid, rng)
-        if pid is None:
-            return None
+                pids = find(victim, process.pid, rng)
         killed_after = time.monotonic() - started
-        before = told(place, task) if victim != "main" and _has_study(place) else {}
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
+        ends_search = victim in ("main", "all")
+        before = told(place, task) if not ends_search and _has_study(place) else {}
+        if not kill(pids):
             return None
         done = place.finish(process, output, started)
         gone_seconds = wait(lambda: not marked(mark))
         orphans = len(marked(mark))
-        if victim == "main" and _has_study(place):
+        if ends_search and _has_study(place):
             before = told(place, task)
         again = place.run(optimize(task), **{MARK: mark})
         after = told(place, task)
@@ -220,7 +229,7 @@ def measure(options: argparse.Namespace, results: Results) -> None:
         results.add(row)
 
 
-DEATHS = {"main": 0, "worker": 1, "tracker": 0, "nursery": 2}
+DEATHS = {"main": 0, "worker": 1, "tracker": 0, "nursery": 2, "all": 0}
 """How many trials a kill may cost."""
 
 
@@ -228,7 +237,7 @@ def is_right(row: Row) -> bool:
     """Whether a row shows what is claimed."""
     zero = ("lost", "changed", "running_optuna", "running_mlflow", "doubled_mlflow", "orphans")
     n_trials = int(row["told_after"])
-    codes = (-signal.SIGKILL,) if row["victim"] == "main" else (0,)
+    codes = (-signal.SIGKILL,) if row["victim"] in ("main", "all") else (0,)
     return (
         all(int(row[column]) == 0 for column in zero)
         and int(row["children_mlflow"]) == n_trials > 0

@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "kill.py"
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("victim", ["main", "worker", "tracker", "nursery"])
+@pytest.mark.parametrize("victim", ["main", "worker", "tracker", "nursery", "all"])
 def test_fault_51_and_52_kill_loses_nothing_and_leaves_nothing(victim: str, tmp_path: Path) -> None:
     results = tmp_path / "kill.csv"
     command = [sys.executable, str(SCRIPT), "--results", str(results), "--victims", victim]
@@ -29,7 +29,7 @@ def test_fault_51_and_52_kill_loses_nothing_and_leaves_nothing(victim: str, tmp_
         rows = list(csv.DictReader(file))
     assert len(rows) == 2
     for row in rows:
-        assert row["exit"] == ("-9" if victim == "main" else "0")
+        assert row["exit"] == ("-9" if victim in ("main", "all") else "0")
         assert row["exit_again"] == "0"
         assert row["told_after"] == row["children_mlflow"] == "12"
         assert row["parents_mlflow"] == row["model"] == "1"
