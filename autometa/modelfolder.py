@@ -8,7 +8,6 @@ own ``digest`` covers all other keys. A class is imported only from an installed
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -18,13 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from autometa.errors import ModelFolderError, StorageError
+from autometa.errors import AutometaError, ModelFolderError, StorageError
+from autometa.manifest import CLASS_KINDS, RETRAIN, check, digest_of, hashes_of, parse
 from autometa.resolve import resolve
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from autometa.dataset import Schema
     from autometa.model import Model
 
 FORMAT = 1
@@ -70,8 +71,13 @@ def write(folder: Path, header: Mapping[str, Any], members: Iterable[Member]) ->
         raise StorageError(f"cannot write the model folder {folder}: {exc.strerror}.") from exc
     try:
         listed = [_copy_member(new, member) for member in members]
-        manifest = {"format": FORMAT, **header, "members": listed, "files": _hashes(new)}
-        manifest["digest"] = _digest(manifest)
+        manifest = {
+            "format": FORMAT,
+            **header,
+            "members": listed,
+            "files": hashes_of(new, new / MANIFEST),
+        }
+        manifest["digest"] = digest_of(manifest)
         with (new / MANIFEST).open("w", encoding="utf-8") as file:
             json.dump(manifest, file, indent=1, ensure_ascii=False)
             file.flush()
@@ -120,25 +126,6 @@ def _replace(new: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _hashes(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): _sha256(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST
-    }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _digest(manifest: Mapping[str, Any]) -> str:
-    content = {key: value for key, value in manifest.items() if key != "digest"}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def size_kib(folder: Path) -> float:
     """Gives the size of all files in KiB."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1024
@@ -153,39 +140,33 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = parse(path)
     except FileNotFoundError as exc:
         raise ModelFolderError(
             f"{folder} is not a model folder: it has no {MANIFEST}.",
             hint="Give the folder that `autometa optimize` printed as model.",
         ) from exc
-    except (OSError, ValueError) as exc:
-        raise ModelFolderError(f"cannot read {path}: {exc}.") from exc
-    if not isinstance(manifest, dict) or "format" not in manifest:
-        raise ModelFolderError(f"{path} is not a manifest of autometa.")
     if manifest["format"] != FORMAT:
         raise ModelFolderError(
             f"{folder} has format {manifest['format']}, this autometa reads {FORMAT}.",
             hint="Install the version that wrote it.",
         )
-    if manifest.get("digest") != _digest(manifest):
-        raise ModelFolderError(f"{path} was changed: its digest does not fit.", hint=_RETRAIN)
+    if manifest.get("digest") != digest_of(manifest):
+        raise ModelFolderError(f"{path} was changed: its digest does not fit.", hint=RETRAIN)
+    check(folder, manifest)
     _verify_files(folder, manifest["files"])
     return manifest
 
 
-_RETRAIN = "Restore the folder from where it came, or run `autometa optimize` again."
-
-
 def _verify_files(folder: Path, expected: Mapping[str, str]) -> None:
-    found = _hashes(folder)
+    found = hashes_of(folder, folder / MANIFEST)
     for name in sorted({*expected, *found}):
         if name not in found:
-            raise ModelFolderError(f"{folder} lacks {name}.", hint=_RETRAIN)
+            raise ModelFolderError(f"{folder} lacks {name}.", hint=RETRAIN)
         if name not in expected:
-            raise ModelFolderError(f"{folder} holds {name}, unknown to it.", hint=_RETRAIN)
+            raise ModelFolderError(f"{folder} holds {name}, unknown to it.", hint=RETRAIN)
         if found[name] != expected[name]:
-            raise ModelFolderError(f"{folder}: checksum of {name} differs.", hint=_RETRAIN)
+            raise ModelFolderError(f"{folder}: checksum of {name} differs.", hint=RETRAIN)
 
 
 class Predictor:
@@ -203,12 +184,10 @@ class Predictor:
     def __init__(
         self, manifest: Mapping[str, Any], members: Sequence[tuple[float, Sequence[Model]]]
     ) -> None:
-        from autometa.dataset import Schema
-
         self.manifest = manifest
         self.problem: str = manifest["problem"]
         self.classes: tuple[str, ...] = tuple(manifest["classes"])
-        self._schema = Schema.from_json(manifest["schema"])
+        self.schema = _schema_of(manifest)
         self._members = members
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
@@ -247,33 +226,71 @@ class Predictor:
     @property
     def labels(self) -> list[Any]:
         """The classes in the type that the target had in the data."""
-        convert = _CLASS_KINDS[self.manifest.get("class_kind", "str")]
+        convert = CLASS_KINDS[self.manifest.get("class_kind", "str")]
         return [convert(label) for label in self.classes]
 
     def _average(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
-        return self.average(self._schema.apply(frame))
+        return self.average(self.schema.apply(frame))
 
     def average(self, X: pd.DataFrame) -> np.ndarray[Any, Any]:
         """Gives (n,) values or (n, n_classes) probabilities of rows in canonical columns.
 
         Args:
             X: (n, d) as `Schema.apply` gives it.
+
+        Raises:
+            ModelFolderError: If a model of the folder cannot predict, or gives what is no
+                prediction.
         """
         import numpy as np
 
         parts = [
-            weight * np.mean([model.predict(X) for model in models], axis=0, dtype=np.float64)
+            weight * np.mean([self._outputs(model, X) for model in models], axis=0)
             for weight, models in self._members
         ]
         return np.asarray(np.sum(parts, axis=0))
 
+    def _outputs(self, model: Model, X: pd.DataFrame) -> np.ndarray[Any, Any]:
+        """Gives what one model says, once it is known to be what a model may say."""
+        import numpy as np
 
-_CLASS_KINDS: Mapping[str, Any] = {
-    "str": str,
-    "int": int,
-    "float": float,
-    "bool": lambda text: text.lower() == "true",
-}
+        try:
+            outputs = np.asarray(model.predict(X), dtype=np.float64)
+        except (AutometaError, MemoryError):
+            raise
+        # This runs a plugin on parts that anybody may have written: it may raise anything.
+        except Exception as exc:
+            reason = f"{type(model).__name__} cannot predict: {exc or type(exc).__name__}"
+            raise ModelFolderError(f"{reason}.", hint=RETRAIN) from exc
+        shape = (len(X), len(self.classes)) if self.classes else (len(X),)
+        if outputs.shape != shape or (self.classes and np.isnan(outputs).any()):
+            raise ModelFolderError(
+                f"{type(model).__name__} gave {outputs.shape} numbers, not {shape} that are none"
+                " of them missing.",
+                hint=RETRAIN,
+            )
+        return outputs
+
+
+def _schema_of(manifest: Mapping[str, Any]) -> Schema:
+    """Gives the input schema.
+
+    Raises:
+        ModelFolderError: If a column is of no known kind, or its dates of no possible format.
+    """
+    import pyarrow as pa
+
+    from autometa.dataset import Schema
+    from autometa.text_values import parse_dates
+
+    try:
+        schema = Schema.from_json(manifest["schema"])
+        for column in schema:
+            if column.kind == "date":
+                parse_dates(pa.array(["x"], pa.large_string()), column.format)
+    except (ValueError, KeyError, TypeError) as exc:
+        raise ModelFolderError(f"the schema of the model is none: {exc}.", hint=RETRAIN) from exc
+    return schema
 
 
 def load_model(
@@ -312,21 +329,35 @@ def _load_part(
     home = model["class"].rpartition(":")[0]
     package = home if home.startswith("/") else home.partition(".")[0]
     if package not in packages:
-        wanted = " ".join(f"{name}=={v}" for name, v in manifest["requires"].items() if v)
+        wanted = " ".join(f"{name}=={v}" for name, v in manifest.get("requires", {}).items() if v)
         raise ModelFolderError(
             f"{folder} needs {model['class']}, which no installed plugin provides.",
             hint=f"Give it with -p {home}." if home.startswith("/") else f"pip install {wanted}",
         )
-    place = (folder / model["folder"]).resolve()
-    if not place.is_relative_to(folder.resolve()):
-        raise ModelFolderError(f"{folder} points outside itself: {model['folder']}.")
+    place = folder / model["folder"]
+    if not place.is_dir():
+        raise ModelFolderError(f"{folder} lacks the folder {model['folder']}.", hint=RETRAIN)
+    kind = _model_class(folder, model["class"])
     try:
-        loaded: Model = resolve(model["class"]).load(place)
-    except (ValueError, KeyError, TypeError, OSError) as exc:
+        return kind.load(place)
+    except AutometaError:
+        raise
+    # This runs a plugin on files that anybody may have written: it may raise anything.
+    except Exception as exc:
         raise ModelFolderError(
-            f"{place} cannot be read by {model['class']}: {exc}", hint=_RETRAIN
+            f"{place} cannot be read by {model['class']}: {exc or type(exc).__name__}",
+            hint=RETRAIN,
         ) from exc
-    return loaded
+
+
+def _model_class(folder: Path, reference: str) -> type[Model]:
+    """Gives a class of models; nothing else that a plugin's modules can reach may be called."""
+    from autometa.model import Model
+
+    found = resolve(reference)
+    if not (isinstance(found, type) and issubclass(found, Model)):
+        raise ModelFolderError(f"{folder} names {reference}, which is no model.", hint=RETRAIN)
+    return found
 
 
 class PyfuncModel:

@@ -7,6 +7,7 @@ import pytest
 from autometa import modelfolder
 from autometa.dataset import Dataset
 from autometa.errors import DataError, ModelFolderError, StorageError
+from autometa.manifest import digest_of
 from autometa.modelfolder import Member, load_model, read_manifest, write
 
 MODEL = """
@@ -120,7 +121,7 @@ def test_fault_85_a_class_is_never_imported_from_outside_the_plugins(folder, tmp
         load_model(folder, packages=frozenset({"autometa_tabular"}))
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["members"][0]["models"][0]["class"] = "os:system"
-    manifest["digest"] = modelfolder._digest(manifest)
+    manifest["digest"] = digest_of(manifest)
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ModelFolderError, match="os:system"):
         load_model(folder, packages=frozenset({"autometa_tabular"}))
@@ -129,7 +130,7 @@ def test_fault_85_a_class_is_never_imported_from_outside_the_plugins(folder, tmp
 def test_fault_85_a_part_outside_the_folder_is_refused(folder, plugin):
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["members"][0]["models"][0]["folder"] = "../source-0"
-    manifest["digest"] = modelfolder._digest(manifest)
+    manifest["digest"] = digest_of(manifest)
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ModelFolderError, match="outside itself"):
         load(folder, plugin)

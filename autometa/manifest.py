@@ -1,0 +1,163 @@
+"""What a manifest must hold, and which files it vouches for.
+
+Everything here distrusts what it reads: a manifest whose digest fits may still come from somebody
+who computed that digest on purpose.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from autometa.errors import ModelFolderError
+
+MAX_BYTES = 256 * 2**20
+"""A manifest that is larger is refused; 10,000 columns of 1,000 categories take 100 MiB."""
+
+RETRAIN = "Restore the folder from where it came, or run `autometa optimize` again."
+CLASS_KINDS: Mapping[str, Callable[[str], Any]] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": lambda text: text.lower() == "true",
+}
+"""The types that the labels of a target may have, and how their texts become them."""
+
+_KINDS: Mapping[str, tuple[type, str]] = {
+    "problem": (str, "text"),
+    "classes": (list, "list"),
+    "schema": (dict, "mapping"),
+    "members": (list, "list"),
+    "files": (dict, "mapping"),
+}
+
+
+def parse(path: Path) -> dict[str, Any]:
+    """Reads the JSON object of a manifest.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ModelFolderError: If it is a link, too large, or holds anything but one JSON object.
+    """
+    try:
+        if path.is_symlink():
+            raise ModelFolderError(f"{path} is a link, which a model folder must not hold.")
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise ModelFolderError(f"{path} has {size} bytes, more than any manifest.")
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError) as exc:
+        raise ModelFolderError(f"cannot read {path}: {exc}.", hint=RETRAIN) from exc
+    if not isinstance(data, dict) or "format" not in data:
+        raise ModelFolderError(f"{path} is not a manifest of autometa.")
+    return data
+
+
+def digest_of(manifest: Mapping[str, Any]) -> str:
+    """Gives the SHA-256 (hex) of all keys but ``digest``."""
+    content = {key: value for key, value in manifest.items() if key != "digest"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hashes_of(folder: Path, manifest: Path) -> dict[str, str]:
+    """Gives the SHA-256 (hex) of every file but the manifest, by its path within the folder.
+
+    Raises:
+        ModelFolderError: If something is neither a file nor a folder: what a link points to can
+            change after it was verified, and a pipe never ends.
+    """
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            raise ModelFolderError(f"{folder} holds the link {name}.", hint=_COPY)
+        if path.is_file() and path != manifest:
+            found[name] = _sha256(path)
+        elif not path.is_dir() and path != manifest:
+            raise ModelFolderError(f"{folder} holds {name}, which is no file.", hint=RETRAIN)
+    return found
+
+
+_COPY = "Copy it with its links resolved, such as with `cp -rL`."
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Checks that a manifest has the keys, types and ranges that `modelfolder.write` gives it.
+
+    Raises:
+        ModelFolderError: Names the first key that is wrong.
+    """
+    for key, (kind, noun) in _KINDS.items():
+        _demand(isinstance(manifest.get(key), kind), folder, f"{key} must be a {noun}")
+    _check_classes(folder, manifest)
+    _check_columns(folder, manifest["schema"].get("columns"))
+    for key in ("files", "requires"):
+        texts = manifest.get(key, {})  # what is only measured requires nothing
+        is_text = isinstance(texts, dict) and all(isinstance(v, str) for v in texts.values())
+        _demand(is_text, folder, f"{key} must map names to texts")
+    for member in manifest["members"]:
+        _check_member(folder, member)
+    total = math.fsum(member["weight"] for member in manifest["members"])
+    _demand(abs(total - 1.0) < 1e-6, folder, "the weights of the members must sum to 1")
+
+
+def _demand(condition: bool, folder: Path, rule: str) -> None:
+    if not condition:
+        raise ModelFolderError(f"{folder} has a foreign manifest: {rule}.", hint=RETRAIN)
+
+
+def _check_classes(folder: Path, manifest: Mapping[str, Any]) -> None:
+    classes, kind = manifest["classes"], manifest.get("class_kind", "str")
+    _demand(_are_unique_texts(classes), folder, "classes must be unique texts")
+    is_known = isinstance(kind, str) and kind in CLASS_KINDS
+    _demand(is_known, folder, f"class_kind must be one of {', '.join(CLASS_KINDS)}")
+    if manifest["problem"] == "classification":
+        _demand(len(classes) > 1, folder, "a classification must have two classes or more")
+    try:
+        for label in classes:
+            CLASS_KINDS[kind](label)
+    except ValueError:
+        _demand(False, folder, f"classes must be of the kind {kind}")
+
+
+def _check_columns(folder: Path, columns: Any) -> None:
+    is_list = isinstance(columns, list) and all(isinstance(column, dict) for column in columns)
+    _demand(is_list, folder, "schema must list columns")
+    names = [column.get("name", "") for column in columns]
+    _demand(_are_unique_texts(names), folder, "columns must have unique names")
+    for column in columns:
+        texts = [column.get("kind"), column.get("format", ""), column.get("reason", "")]
+        _demand(all(isinstance(text, str) for text in texts), folder, "columns must have a kind")
+        categories = column.get("categories", [])
+        is_known = isinstance(categories, list) and _are_unique_texts(categories)
+        _demand(is_known, folder, "categories must be unique texts")
+
+
+def _are_unique_texts(values: list[Any]) -> bool:
+    return all(isinstance(value, str) for value in values) and len(set(values)) == len(values)
+
+
+def _check_member(folder: Path, member: Any) -> None:
+    is_member = isinstance(member, dict) and isinstance(member.get("models"), list)
+    _demand(is_member and len(member["models"]) > 0, folder, "members must have models")
+    weight = member.get("weight")
+    is_real = isinstance(weight, int | float) and not isinstance(weight, bool)
+    _demand(is_real and 0 <= weight <= 1, folder, "weights must lie between 0 and 1")
+    for model in member["models"]:
+        keys = ("folder", "class")
+        is_model = isinstance(model, dict) and all(isinstance(model.get(k), str) for k in keys)
+        _demand(is_model, folder, "models must have a folder and a class")
+        place = PurePosixPath(model["folder"])
+        if place.is_absolute() or ".." in place.parts:
+            raise ModelFolderError(f"{folder} points outside itself: {model['folder']}.")
