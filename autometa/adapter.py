@@ -22,6 +22,7 @@ class DataAdapterSpec:
         factory: ``"package.module:Class"`` of a `DataAdapter`.
         schemes: Prefixes of a source such as ``sklearn`` in ``sklearn:iris``.
         suffixes: File name endings with their dot, lower case: ``.csv``, ``.csv.gz``.
+        folders: Whether it takes a folder as it is; else a folder stands for the files in it.
         summary: One line for ``autometa plugins list``.
         api: The protocol version it was written for.
     """
@@ -30,6 +31,7 @@ class DataAdapterSpec:
     factory: str
     schemes: frozenset[str] = frozenset()
     suffixes: frozenset[str] = frozenset()
+    folders: bool = False
     summary: str = ""
     api: int = API_VERSION
 

@@ -27,6 +27,8 @@ class Dataset:
         schema: What every column holds, dropped ones included.
         raw: (n, d) the table as it was read; labels stand here as they were written.
         notes: What was parsed or changed, one line each.
+        read_notes: Those of `notes` that the adapter made.
+        decimal: Decimal mark of numbers in texts as it was given, ``.`` or ``,``; else None.
 
     Example:
         >>> import pandas as pd
@@ -42,6 +44,8 @@ class Dataset:
     schema: Schema
     raw: pd.DataFrame = field(repr=False)
     notes: tuple[str, ...] = ()
+    read_notes: tuple[str, ...] = ()
+    decimal: str | None = None
 
     @classmethod
     def from_frame(
@@ -66,7 +70,8 @@ class Dataset:
                 is missing.
         """
         found, frame, changes = read_table(raw, schema=schema, decimal=decimal)
-        return cls(frame, found, raw, (*notes, *changes))
+        read_notes = tuple(notes)
+        return cls(frame, found, raw, (*read_notes, *changes), read_notes, decimal)
 
     def raw_column(self, name: str) -> pd.Series[Any]:
         """Gives (n,) the values of a column as they were read.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +20,7 @@ from autometa.orchestrator.status import read_status
 from autometa.plugins import load_plugins
 from autometa.registry import Registry
 from autometa.select.rules import Rule
+from autometa.sources import resolve_sources
 from autometa.task import Limits, Task, load_task
 from autometa.tracking.tracker import NullTracker, StudyTracker, Tracker
 from autometa.tracking.ui import UiServer, serve
@@ -208,23 +209,25 @@ def look(
     source: str,
     *,
     adapter: str | None = None,
+    options: Mapping[str, Any] | None = None,
     target: str | None = None,
     plugins: Iterable[str | Path] = (),
 ) -> dict[str, Any]:
     """Reads data and guesses what its columns are for; see `autometa.look`.
 
     Args:
-        source: An absolute path, or ``scheme:rest``.
+        source: An absolute path (a file, a folder, a pattern), or ``scheme:rest``.
         adapter: Name of the data adapter; None = by scheme, then by suffix.
+        options: ``data.options`` of the task file to come.
         target: The column to predict; None = guessed.
         plugins: One-file plugins.
 
     Raises:
         AutometaError: If the data cannot be read, or has no such target.
     """
-    entry = load_plugins(plugins).resolve_adapter(source, adapter)
+    parts, entry = resolve_sources(load_plugins(plugins), [source], adapter)
     with closing(make_executor(Limits(workers=1), LIGHT_PRELOAD)) as executor:
-        return look_at(source, entry.spec.factory, target, executor)
+        return look_at(parts, entry.spec.factory, options or {}, target, executor)
 
 
 @contextmanager

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from autometa.adapter import DataAdapter
 from autometa.checking.groups import is_group_name, words_of
 from autometa.dataset import Dataset
-from autometa.errors import DataError, PluginError
-from autometa.resolve import resolve
+from autometa.errors import DataError
+from autometa.loading import load_dataset
 from autometa.schema import require_columns
 from autometa.target import Target, read_target
 
@@ -38,8 +37,8 @@ def look(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     """Reads a source and guesses what its columns are for.
 
     Args:
-        payload: ``source``, ``adapter`` (``"package.module:Class"``), ``options``, and ``target``
-            (a column, or None to guess).
+        payload: ``source`` (or a list of them), ``adapter`` (``"package.module:Class"``),
+            ``options``, and ``target`` (a column, or None to guess).
         deadline: Moment of `time.monotonic`.
 
     Returns:
@@ -52,12 +51,7 @@ def look(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         DataError: If the source cannot be read, or no column can be the target.
         PluginError: If the adapter is broken.
     """
-    reader: DataAdapter = resolve(payload["adapter"])()
-    dataset = reader.load(payload["source"], payload.get("options") or {})
-    if not isinstance(dataset, Dataset):
-        raise PluginError(
-            f"{payload['adapter']!r} must load a Dataset, but gave {type(dataset).__name__}."
-        )
+    dataset = load_dataset(payload["source"], payload["adapter"], payload.get("options") or {})
     name, guess, target = _target(dataset, payload.get("target"))
     schema = dataset.schema
     return {

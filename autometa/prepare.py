@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from autometa.adapter import DataAdapter
 from autometa.dataset import Dataset
-from autometa.errors import DataError, PluginError
+from autometa.errors import DataError
 from autometa.fingerprint import column_signature, row_minhash
 from autometa.inference import numbers_of
+from autometa.loading import load_dataset
 from autometa.prepared import Prepared, open_prepared, write_prepared
-from autometa.resolve import resolve
 from autometa.schema import Schema, describe_dropped, read_table, require_columns, show_name
 from autometa.split import Mask, Split, SplitRequest, make_split, require_rows
 from autometa.target import Target, encode, find_class, read_target, require_finite, written
@@ -65,7 +64,7 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         StorageError: If the folder cannot be written.
     """
     validation = payload.get("validation") or {}
-    dataset = _load(payload["source"], payload["adapter"], payload.get("options") or {})
+    dataset = load_dataset(payload["source"], payload["adapter"], payload.get("options") or {})
     roles = _roles(payload, validation)
     _require_roles(dataset, roles)
     target = _read_target(dataset, payload)
@@ -95,29 +94,10 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     return info
 
 
-def _load(source: str | Sequence[str], adapter: str, options: Mapping[str, Any]) -> Dataset:
-    factory = resolve(adapter)
-    reader: DataAdapter = factory()
-    sources = [source] if isinstance(source, str) else list(source)
-    datasets = [reader.load(one, options) for one in sources]
-    for one in datasets:
-        if not isinstance(one, Dataset):
-            raise PluginError(f"{adapter!r} must load a Dataset, but gave {type(one).__name__}.")
-    return datasets[0] if len(datasets) == 1 else _joined(datasets, sources)
-
-
-def _joined(datasets: Sequence[Dataset], sources: Sequence[str]) -> Dataset:
-    names = list(datasets[0].raw.columns)
-    for dataset, source in zip(datasets, sources, strict=True):
-        require_columns(names, dataset.raw.columns, f"{source} has no column")
-    raw = pd.concat([dataset.raw[names] for dataset in datasets], ignore_index=True)
-    return Dataset.from_frame(raw)
-
-
 def _load_test(payload: Mapping[str, Any]) -> Dataset:
     test = payload["test"]
     options = test.get("options", payload.get("options")) or {}
-    return _load(test["source"], test.get("adapter") or payload["adapter"], options)
+    return load_dataset(test["source"], test.get("adapter") or payload["adapter"], options)
 
 
 def _roles(payload: Mapping[str, Any], validation: Mapping[str, Any]) -> dict[str, str]:

@@ -211,7 +211,8 @@ class Registry:
     def _by_scheme(self, source: str) -> list[Entry[DataAdapterSpec]]:
         match = _SCHEME.match(source)
         scheme = match[1].lower() if match else ""
-        return [entry for entry in self.adapters.values() if scheme in entry.spec.schemes]
+        known = {scheme, scheme.partition("+")[0]}  # postgresql+psycopg is a postgresql
+        return [entry for entry in self.adapters.values() if known & entry.spec.schemes]
 
     def _by_suffix(self, source: str) -> list[Entry[DataAdapterSpec]]:
         lengths = {

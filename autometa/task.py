@@ -35,6 +35,7 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 """Defaults that a preset puts under the user's own values."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^/:].*)")
 
 
 def _check_name(name: str) -> str:
@@ -279,11 +280,7 @@ class Task(_Section):
         Args:
             source: As the task file has it. Whatever exists as a file is one.
         """
-        path = Path(os.path.expanduser(source))  # noqa: PTH111 - never raises without a home
-        absolute = self.folder / path
-        if _SCHEME.match(source) and not absolute.exists():
-            return source
-        return os.path.normpath(absolute)
+        return locate(source, self.folder)
 
     def to_json(self) -> dict[str, Any]:
         """Gives every key with its value as JSON types; `from_json` reads it."""
@@ -301,6 +298,21 @@ class Task(_Section):
             TaskError: If it is not a task.
         """
         return _build(Document(dict(data)), path)
+
+
+def locate(source: str, folder: Path) -> str:
+    """Gives a source as adapters take it; see `Task.locate`.
+
+    Args:
+        source: A path, a pattern, or ``scheme:rest``.
+        folder: Against which relative paths resolve, also that of ``sqlite:///relative.db``.
+    """
+    path = Path(os.path.expanduser(source))  # noqa: PTH111 - never raises without a home
+    absolute = folder / path
+    if _SCHEME.match(source) and not absolute.exists():
+        relative = _SQLITE.fullmatch(source)
+        return f"{relative[1]}{os.path.abspath(folder / relative[2])}" if relative else source  # noqa: PTH100
+    return os.path.normpath(absolute)
 
 
 def _is_empty(key: str, value: Any) -> bool:

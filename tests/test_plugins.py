@@ -406,8 +406,8 @@ def test_source_that_two_adapters_claim_asks_for_a_choice(install: Install) -> N
 
 def test_source_that_nobody_reads_lists_what_can_be_read(install: Install) -> None:
     install("data", ADAPTERS)
-    with pytest.raises(DataError, match=r"no data adapter reads '/a/b\.xls'\. Readable: .*\.q\.zz"):
-        load_plugins().resolve_adapter("/a/b.xls")
+    with pytest.raises(DataError, match=r"no data adapter reads '/a/b\.nix'\. Readable: .*\.q\.zz"):
+        load_plugins().resolve_adapter("/a/b.nix")
 
 
 def test_loading_imports_nothing_heavy() -> None:

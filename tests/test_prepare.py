@@ -367,7 +367,18 @@ def test_fault_34_negative_and_zero_targets_are_prepared(run, tmp_path):
 def test_several_sources_are_read_one_after_the_other(run, tmp_path):
     table(30).iloc[:, ::-1].to_csv(tmp_path / "more.csv", index=False)
     sources = [str(tmp_path / "data.csv"), str(tmp_path / "more.csv")]
-    assert run(table(), source=sources)["n_rows"] == 130
+    info = run(table(), source=sources)
+    assert info["n_rows"] == 130
+    assert info["warnings"][:2] == ["2 files were read as one table", "read as text"]
+
+
+def test_several_sources_need_the_columns_of_the_first(run, tmp_path):
+    sources = [str(tmp_path / "data.csv"), str(tmp_path / "more.csv")]
+    table(30).assign(more=1).to_csv(tmp_path / "more.csv", index=False)
+    warnings = run(table(), source=sources)["warnings"]
+    assert "left out, since not every file has it: 'more'" in warnings
+    table(30).drop(columns="size").to_csv(tmp_path / "more.csv", index=False)
+    assert "more.csv has no column 'size'" in refusal(run, table(), source=sources)
 
 
 def test_split_follows_the_seed(run, tmp_path):

@@ -12,6 +12,7 @@ import click
 from autometa.cli import output
 from autometa.cli.files import write_text
 from autometa.cli.options import Command, Settings, examples
+from autometa.cli.overrides import adapter_options, parse_options
 from autometa.errors import TaskError
 from autometa.workspace import FOLDER, Workspace
 
@@ -22,6 +23,8 @@ SCHEMA = "task.schema.json"
     "autometa init table.csv",
     "autometa init table.csv --target price --output price.yaml",
     "autometa init sklearn:iris",
+    "autometa init parts/ --target price",
+    "autometa init sqlite:///shop.db --option table=orders --target price",
 )
 @click.command("init", cls=Command)
 @click.argument("data", metavar="DATA", type=click.Path())
@@ -29,7 +32,7 @@ SCHEMA = "task.schema.json"
 @click.option(
     "--output", "place", default="task.yaml", show_default=True, type=click.Path(), metavar="FILE"
 )
-@click.option("--adapter", help="Name of the data adapter; by default the file's ending decides.")
+@adapter_options
 @click.option("--force", is_flag=True, help="Overwrite the task file.")
 @click.pass_obj
 def init(
@@ -39,6 +42,7 @@ def init(
     target: str | None,
     place: str,
     adapter: str | None,
+    options: tuple[str, ...],
     force: bool,
 ) -> None:
     """Read DATA, guess what it is for, and write a commented task file for it.
@@ -49,16 +53,26 @@ def init(
     if file.exists() and not force:
         raise TaskError(f"{place} exists already.", hint="Use --force, or another --output.")
     from autometa import defaults
+    from autometa.task import locate
 
+    how = parse_options(options)
     is_named = ":" in data and not Path(data).exists()
-    source = data if is_named else str(Path(data).absolute())
-    found = defaults.look(source, adapter=adapter, target=target, plugins=settings.plugins)
-    report = _write(file, source, found, is_named=is_named, adapter=adapter)
+    source = locate(data, Path.cwd())
+    found = defaults.look(
+        source, adapter=adapter, options=how, target=target, plugins=settings.plugins
+    )
+    report = _write(file, source, found, is_named=is_named, adapter=adapter, options=how)
     output.print_result(settings, report, to_text(report, place))
 
 
 def _write(
-    file: Path, source: str, found: dict[str, Any], *, is_named: bool, adapter: str | None
+    file: Path,
+    source: str,
+    found: dict[str, Any],
+    *,
+    is_named: bool,
+    adapter: str | None,
+    options: dict[str, Any],
 ) -> dict[str, Any]:
     """Writes schema and task file; the task file is read again, so what is left surely loads."""
     from autometa.cli.taskfile import render, task_name
@@ -72,8 +86,11 @@ def _write(
     name = task_name(source.rpartition(":")[2] if is_named else Path(source).name)
     here = os.path.relpath(schema, file.parent.resolve())
     text = render(name, shown, found, schema=here)
-    if adapter is not None:
-        text = text.replace("\n  target:", f"\n  adapter: {adapter}\n  target:", 1)
+    lines = [] if adapter is None else [f"adapter: {adapter}"]
+    if options:  # JSON is YAML
+        lines.append(f"options: {json.dumps(options, ensure_ascii=False, default=str)}")
+    for line in lines:
+        text = text.replace("\n  target:", f"\n  {line}\n  target:", 1)
     write_text(file, text)
     task = load_task(file)
     return {

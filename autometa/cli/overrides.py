@@ -1,4 +1,4 @@
-"""``--set key=value``: values of the task file, given on the command line."""
+"""``--set`` and ``--option``: values of the task file, given on the command line."""
 
 from __future__ import annotations
 
@@ -24,6 +24,47 @@ def set_option(function: F) -> F:
     return option(function)
 
 
+def adapter_options(function: F) -> F:
+    """Adds ``--adapter`` and ``--option``, as the arguments `adapter` and `options`."""
+    for option in (
+        click.option(
+            "--option",
+            "options",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="How DATA is read, as data.options says it; may be given several times.",
+        ),
+        click.option(
+            "--adapter", help="Name of the data adapter; by default the file's ending decides."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def parse_options(items: Iterable[str]) -> dict[str, Any]:
+    """Gives values for a data adapter, typed as a task file would have them.
+
+    Args:
+        items: ``key=value``. What begins with ``[``, ``{`` or a quotation mark is read as YAML,
+            anything else as unquoted text.
+
+    Raises:
+        TaskError: If there is no ``=``, or the YAML is wrong.
+
+    Example:
+        >>> parse_options(["sample_rows=100", "separator=;"])
+        {'sample_rows': 100, 'separator': ';'}
+    """
+    from autometa.yamlfile import Plain, to_plain_data
+
+    pairs = (_parse(item, "--option", "sample_rows=1000") for item in items)
+    return {
+        key: to_plain_data(Plain(value) if isinstance(value, str) else value)
+        for key, value in pairs
+    }
+
+
 def parse_overrides(items: Iterable[str]) -> dict[str, Any]:
     """Gives values by dotted key, for `autometa.task.load_task`.
 
@@ -38,21 +79,30 @@ def parse_overrides(items: Iterable[str]) -> dict[str, Any]:
         >>> parse_overrides(["budget.trials=5", "search.learners=[ridge, dummy]"])
         {'budget.trials': '5', 'search.learners': ['ridge', 'dummy']}
     """
-    return dict(_parse(item) for item in items)
+    return dict(_parse(item, "--set", "budget.trials=50") for item in items)
 
 
-def _parse(item: str) -> tuple[str, Any]:
+def _parse(item: str, option: str, example: str) -> tuple[str, Any]:
+    key, value = _split(item, option, example)
+    if not value.startswith(("[", "{", '"', "'")):
+        return key, value
+    return key, _read(value, key, option)
+
+
+def _split(item: str, option: str, example: str) -> tuple[str, str]:
     key, sign, value = item.partition("=")
     key, value = key.strip(), value.strip()
     if not sign or not key:
         raise TaskError(
-            f"--set must be KEY=VALUE, got {item!r}.", hint="Such as --set budget.trials=50."
+            f"{option} must be KEY=VALUE, got {item!r}.", hint=f"Such as {option} {example}."
         )
-    if not value.startswith(("[", "{", '"', "'")):
-        return key, value
+    return key, value
+
+
+def _read(value: str, key: str, option: str) -> Any:
     from autometa.yamlfile import parse_yaml
 
     try:
-        return key, parse_yaml(f"value: {value}".encode()).data["value"]
+        return parse_yaml(f"value: {value}".encode()).data["value"]
     except TaskError as exc:
-        raise TaskError(f"{exc.message[:-1]} (given by --set).", key=key, hint=exc.hint) from exc
+        raise TaskError(f"{exc.message[:-1]} (given by {option}).", key=key, hint=exc.hint) from exc

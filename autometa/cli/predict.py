@@ -10,6 +10,7 @@ import click
 
 from autometa.cli import output
 from autometa.cli.options import Command, Settings, examples
+from autometa.cli.overrides import adapter_options, parse_options
 from autometa.errors import StorageError, TaskError
 
 if TYPE_CHECKING:
@@ -23,16 +24,25 @@ WRITERS = (".csv", ".parquet")
 @examples(
     "autometa predict MODEL new.csv --output predictions.csv",
     "autometa predict MODEL new.csv --proba --output probabilities.parquet",
+    "autometa predict MODEL 'new/*.csv' --option separator=';' --output predictions.csv",
+    "autometa predict MODEL sqlite:///shop.db --option table=new --output predictions.csv",
 )
 @click.command("predict", cls=Command)
 @click.argument("model", metavar="MODEL", type=click.Path())
 @click.argument("data", metavar="DATA", type=click.Path())
 @click.option("--output", "target", required=True, metavar="FILE", help="A .csv or .parquet file.")
 @click.option("--proba", is_flag=True, help="One column per class with its probability.")
-@click.option("--adapter", help="Name of the data adapter; by default the file's ending decides.")
+@adapter_options
 @click.pass_obj
 def predict(
-    settings: Settings, model: str, data: str, *, target: str, proba: bool, adapter: str | None
+    settings: Settings,
+    model: str,
+    data: str,
+    *,
+    target: str,
+    proba: bool,
+    adapter: str | None,
+    options: tuple[str, ...],
 ) -> None:
     """Predict the rows of DATA with the model folder MODEL."""
     place = Path(target)
@@ -40,15 +50,17 @@ def predict(
         raise TaskError(
             f"--output must end in .csv or .parquet, got {place.name!r}.", hint="Rename it."
         )
+    from autometa.loading import load_dataset
     from autometa.modelfolder import load_model
     from autometa.plugins import load_plugins
-    from autometa.resolve import resolve
+    from autometa.sources import resolve_sources
+    from autometa.task import locate
 
+    how = parse_options(options)
     registry = load_plugins(settings.plugins)
     predictor = load_model(model, packages=registry.packages)
-    source = data if ":" in data and not Path(data).exists() else str(Path(data).absolute())
-    entry = registry.resolve_adapter(source, adapter)
-    dataset = resolve(entry.spec.factory)().load(source, {})
+    parts, entry = resolve_sources(registry, [locate(data, Path.cwd())], adapter)
+    dataset = load_dataset(parts, entry.spec.factory, how)
     frame = table(predictor, dataset.raw, proba=proba)
     write(frame, place)
     result = {

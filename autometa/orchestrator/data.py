@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from autometa import errors
-from autometa.errors import AutometaError, DataError, TaskError
+from autometa.errors import AutometaError, DataError
 from autometa.execution import Executor, Job, JobOutcome, JobReport
 from autometa.measure import RESOURCES
 from autometa.orchestrator.delivery import run_job
 from autometa.registry import Registry
+from autometa.sources import resolve_sources
 from autometa.task import Task
 
 PREPARE = "autometa.prepare:prepare"
@@ -93,17 +94,11 @@ def adopt(prepared: PreparedData, study_folder: Path) -> PreparedData:
 
 def _payload(task: Task, registry: Registry) -> dict[str, Any]:
     data = task.data
-    sources = [task.locate(source) for source in data.source]
-    adapters = {registry.resolve_adapter(s, data.adapter).spec.factory for s in sources}
-    if len(adapters) > 1:
-        raise TaskError(
-            "the files of data.source are of different kinds.",
-            key="data.source",
-            hint="Convert them to one kind, or name one with data.adapter.",
-        )
+    located = [task.locate(source) for source in data.source]
+    sources, adapter = resolve_sources(registry, located, data.adapter)
     payload: dict[str, Any] = {
         "source": sources,
-        "adapter": adapters.pop(),
+        "adapter": adapter.spec.factory,
         "options": dict(data.options),
         "target": data.target,
         "positive_class": data.positive_class,
@@ -131,8 +126,8 @@ def _test(task: Task, registry: Registry, test: str) -> dict[str, Any]:
     """A file when one stands there or the name looks like one, else a column."""
     place = task.locate(test)
     if Path(place).exists() or Path(test).suffix:
-        adapter = registry.resolve_adapter(place, task.data.adapter)
-        return {"source": place, "adapter": adapter.spec.factory}
+        sources, adapter = resolve_sources(registry, [place], task.data.adapter)
+        return {"source": sources, "adapter": adapter.spec.factory}
     return {"column": test}
 
 
@@ -140,7 +135,7 @@ def _stamp(task: Task, payload: Mapping[str, Any]) -> Any:
     """Gives what must be unchanged for prepared data to be used again; None = cannot be told."""
     places = list(payload["source"])
     if payload["test"] and "source" in payload["test"]:
-        places.append(payload["test"]["source"])
+        places.extend(payload["test"]["source"])
     try:
         stats = [Path(place).stat() for place in places]
     except OSError:

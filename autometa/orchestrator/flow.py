@@ -28,6 +28,7 @@ from autometa.orchestrator.setting import Setting, setting_of
 from autometa.orchestrator.show import Shown
 from autometa.registry import Registry
 from autometa.search.lease import LOCK, StudyLock
+from autometa.sources import without_password
 from autometa.task import Task
 from autometa.workspace import Workspace
 
@@ -150,7 +151,7 @@ def _open_study(
             session.progress.note(line)
         return study, setting
     check_task(task, study.header, str(task.path or task.name))
-    check_data(prepared, study.header, task.data.source[0])
+    check_data(prepared, study.header, without_password(task.data.source[0]))
     return study, frozen_setting(task, study.header, session.registry, setting)
 
 

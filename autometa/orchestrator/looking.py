@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,19 @@ def check_report(
     }
 
 
-def look_at(source: str, adapter: str, target: str | None, executor: Executor) -> dict[str, Any]:
+def look_at(
+    sources: Sequence[str],
+    adapter: str,
+    options: Mapping[str, Any],
+    target: str | None,
+    executor: Executor,
+) -> dict[str, Any]:
     """Gives what `autometa.look.look` finds.
 
     Args:
-        source: An absolute path, or ``scheme:rest``.
+        sources: Absolute paths, or ``scheme:rest``.
         adapter: ``"package.module:Class"``.
+        options: ``data.options``.
         target: The column to predict; None = guessed.
         executor: Where the data is read.
 
@@ -71,9 +79,9 @@ def look_at(source: str, adapter: str, target: str | None, executor: Executor) -
         AutometaError: If the data cannot be read, or has no such target.
     """
     payload: dict[str, Any] = {
-        "source": source,
+        "source": list(sources),
         "adapter": adapter,
-        "options": {},
+        "options": dict(options),
         "target": target,
     }
     return dict(value_of(run_job(executor, Job(id="look", function=LOOK, payload=payload))))

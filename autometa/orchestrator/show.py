@@ -14,6 +14,7 @@ from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import Delivery
 from autometa.orchestrator.setting import Setting
 from autometa.search.space import LEARNER
+from autometa.sources import without_password
 from autometa.task import Task
 from autometa.tracking.events import DatasetInfo, ModelInfo, StudyInfo, Told
 from autometa.trial import TrialResult
@@ -86,7 +87,7 @@ class Shown:
                 dataset=DatasetInfo(
                     name=task.name,
                     digest=str(info["digest"])[:36],
-                    source=task.data.source[0],
+                    source=without_password(task.data.source[0]),
                     n_rows=int(info["n_rows"]),
                     n_features=int(info["n_features"]),
                     target=task.data.target,

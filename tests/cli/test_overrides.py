@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from autometa.cli.boundary import run
-from autometa.cli.overrides import parse_overrides
+from autometa.cli.overrides import parse_options, parse_overrides
 from autometa.errors import TaskError
 from autometa.task import load_task
 
@@ -38,6 +38,19 @@ def test_values_replace_those_of_the_file(task_file: Path) -> None:
 
 def test_value_may_hold_an_equals_sign() -> None:
     assert parse_overrides(["data.source=a=b.csv"]) == {"data.source": "a=b.csv"}
+
+
+def test_options_are_typed_as_in_a_task_file() -> None:
+    items = ["sample_rows=10", "separator=|", 'decimal=","', "na_values=[x, -]", "query=SELECT a=1"]
+    assert parse_options(items) == {
+        "sample_rows": 10,
+        "separator": "|",
+        "decimal": ",",
+        "na_values": ["x", "-"],
+        "query": "SELECT a=1",
+    }
+    with pytest.raises(TaskError, match="--option must be KEY=VALUE, got 'table'"):
+        parse_options(["table"])
 
 
 @pytest.mark.parametrize(

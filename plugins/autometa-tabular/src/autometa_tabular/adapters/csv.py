@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -19,6 +18,7 @@ from autometa_tabular.adapters.files import check_file, check_memory
 from autometa_tabular.adapters.options import check_choice, check_options, sample_size
 from autometa_tabular.adapters.packed import TextBytes, first_bytes, read_text, unpacked_size
 from autometa_tabular.adapters.sampling import sample_batches
+from autometa_tabular.adapters.tidy import check_unique, without_index
 
 SEPARATORS = (",", ";", "\t", "|")
 """What is tried, in this order, where the option ``separator`` is not given."""
@@ -79,7 +79,7 @@ class CsvAdapter(DataAdapter):
             raise _no_rows(path)
         _check_end(path, table)
         raw = table.to_pandas(types_mapper={pa.string(): pd.StringDtype("pyarrow")}.get)
-        return Dataset.from_frame(_without_index(raw, notes), notes, decimal=options.get("decimal"))
+        return Dataset.from_frame(without_index(raw, notes), notes, decimal=options.get("decimal"))
 
 
 def _no_rows(path: Path) -> DataError:
@@ -127,7 +127,7 @@ def _layout(path: Path, text: TextBytes, separator: str | None) -> _Layout:
         raise _no_rows(path)
     separator = separator or _sniff(head, is_all=is_all)
     lines, names = _whole_records(head, separator, is_all=is_all)[0]
-    _check_names(path, names)
+    check_unique(str(path), names)
     return _Layout(separator, tuple(names), lines)
 
 
@@ -161,15 +161,6 @@ def _sniff(head: str, *, is_all: bool) -> str:
         if counts and counts[0] > 1:
             scores[separator] = (counts.count(counts[0]) / len(counts), counts[0])
     return max(scores, key=lambda separator: scores[separator]) if scores else ","
-
-
-def _check_names(path: Path, names: list[str]) -> None:
-    if repeated := [name for name, count in Counter(names).items() if count > 1]:
-        shown = ", ".join(map(repr, repeated[:5])) + (", ..." if len(repeated) > 5 else "")
-        raise DataError(
-            f"{path}: several columns have one name: {shown}.",
-            hint="Give each column a name of its own.",
-        )
 
 
 def _read(
@@ -247,14 +238,3 @@ def _first_ragged(text: TextBytes, layout: _Layout) -> tuple[int, int] | None:
         finally:
             csv.field_size_limit(previous)
     return None
-
-
-def _without_index(raw: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Leaves out a first column without a name that counts the rows: a saved index."""
-    if raw.columns[0] != "" or raw.shape[1] == 1:
-        return raw
-    numbers = pd.to_numeric(raw.iloc[:, 0], errors="coerce")
-    if not (numbers.diff().iloc[1:] == 1).all():
-        return raw
-    notes.append("the first column has no name and counts the rows; it was left out")
-    return raw.iloc[:, 1:]

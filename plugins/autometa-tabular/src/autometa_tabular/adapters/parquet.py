@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from autometa import DataAdapter, DataError, Dataset
 from autometa_tabular.adapters.files import check_file, check_memory
 from autometa_tabular.adapters.options import check_options, sample_size
 from autometa_tabular.adapters.sampling import sample_batches
+from autometa_tabular.adapters.tidy import check_unique
 
 # Decoded arrays, the frame as read and the typed frame stand side by side for a while.
 _MEMORY_FACTOR = 4
@@ -74,11 +74,7 @@ def _read(path: Path, file: pq.ParquetFile, size: int | None) -> Dataset:
 
 
 def _check_columns(path: Path, schema: pa.Schema) -> None:
-    if repeated := [name for name, count in Counter(schema.names).items() if count > 1]:
-        raise DataError(
-            f"{path}: several columns have one name: {', '.join(map(repr, repeated[:5]))}.",
-            hint="Give each column a name of its own.",
-        )
+    check_unique(str(path), schema.names)
     for column in schema:
         if pa.types.is_nested(column.type):
             raise DataError(
