@@ -119,7 +119,7 @@ def optimize(
 
 def preload_of(task: Task, registry: Registry) -> list[str]:
     """Gives the modules that the workers of a search share."""
-    wanted = task.search.learners or registry.learners
+    wanted = task.search.learners or registry.default_learners()
     specs = [registry.learners[name].spec for name in wanted if name in registry.learners]
     return list(dict.fromkeys([*PRELOAD, *(module for spec in specs for module in spec.preload)]))
 

@@ -16,6 +16,9 @@ from autometa.learner import LearnerSpec
 
 SpecT = TypeVar("SpecT")
 
+BASELINE, OPT_IN = "baseline", "opt_in"
+"""Capabilities of learners that no task searches unless it names them."""
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 
 
@@ -139,6 +142,19 @@ class Registry:
             PluginError: If no plugin offers it, several do, or the one that does is broken.
         """
         return self._get("learner", self.learners, name)
+
+    def default_learners(self, modality: str = "tabular") -> list[str]:
+        """Names the learners that are searched unless a task names its own.
+
+        Args:
+            modality: Of the data.
+        """
+        return [
+            name
+            for name, entry in self.learners.items()
+            if modality in entry.spec.modalities
+            and not {BASELINE, OPT_IN} & entry.spec.capabilities
+        ]
 
     def compressor(self, name: str) -> Entry[CompressorSpec]:
         """Gives one compressor. Raises as `learner` does."""

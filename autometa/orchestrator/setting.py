@@ -17,7 +17,7 @@ from autometa.orchestrator.delivery import run_job
 from autometa.orchestrator.evaluation import Evaluation
 from autometa.orchestrator.runner import RUN_FOLD
 from autometa.plugins import space_of
-from autometa.registry import Entry, Registry
+from autometa.registry import BASELINE, Entry, Registry
 from autometa.search.space import defaults, join
 from autometa.task import Task
 from autometa.trial import ParamValue
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from autometa.learner import LearnerSpec
 
 _log = logging.getLogger(__name__)
-
-BASELINE = "baseline"
-"""Capability of learners that are a reference and not part of the default space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +142,8 @@ def _learners(
 
 
 def _names(registry: Registry, problem: str) -> list[str]:
-    return [
-        name
-        for name, entry in registry.learners.items()
-        if problem in entry.spec.problems
-        and "tabular" in entry.spec.modalities
-        and BASELINE not in entry.spec.capabilities
-    ]
+    names = registry.default_learners()
+    return [name for name in names if problem in registry.learners[name].spec.problems]
 
 
 def _compressors(

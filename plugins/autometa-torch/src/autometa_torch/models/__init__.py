@@ -1,0 +1,8 @@
+"""What the learners of this plugin give back."""
+
+from __future__ import annotations
+
+from autometa_torch.models.network import NetworkModel
+from autometa_torch.models.tabular import TabularNetwork
+
+__all__ = ["NetworkModel", "TabularNetwork"]

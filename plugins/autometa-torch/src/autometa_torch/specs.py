@@ -1,0 +1,28 @@
+"""The learners of this plugin, as strings."""
+
+from __future__ import annotations
+
+from autometa import LearnerSpec
+
+# Opt-in: importing torch takes 2 s of CPU, half of what a first saved model may take.
+_TABLES = frozenset({"text", "sample_weight", "soft_labels", "opt_in"})
+
+
+def _tabular(name: str, cls: str, cost: float, summary: str) -> LearnerSpec:
+    module = f"autometa_torch.learners.{name}"
+    return LearnerSpec(
+        name=name,
+        problems=frozenset({"classification", "regression"}),
+        factory=f"{module}:{cls}",
+        space=f"{module}:space",
+        capabilities=_TABLES,
+        cost=cost,
+        preload=("torch",),
+        summary=summary,
+    )
+
+
+LEARNERS = (
+    _tabular("mlp", "MLP", 300.0, "a multilayer perceptron over periodic embeddings"),
+    _tabular("resnet", "ResNet", 400.0, "residual blocks over encoded columns"),
+)

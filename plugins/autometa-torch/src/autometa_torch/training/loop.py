@@ -1,0 +1,135 @@
+"""Trains a network, and keeps the weights of the best epoch."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from autometa import FitContext
+from autometa_torch.networks.base import Network
+from autometa_torch.networks.layers import Dropout
+from autometa_torch.training.augment import augmented
+from autometa_torch.training.clock import Clock
+from autometa_torch.training.optimiser import FlatAdamW
+from autometa_torch.training.recipe import Recipe
+from autometa_torch.training.samples import Samples, loss_of, split
+from autometa_torch.training.threads import best_device, generator_of, threads
+
+_TRIAL_STEPS = 20  # after which the schedule is fitted into the time that there is
+_SCORED_TOGETHER = 4096
+
+
+def train(network: Network, samples: Samples, recipe: Recipe, context: FitContext) -> Network:
+    """Trains a network from the weights it has.
+
+    Args:
+        network: Left as it is; what comes back is a copy.
+        samples: All rows; a part of them is held out to tell the best epoch.
+        recipe: How.
+        context: Randomness, deadline, threads, and who is told of each epoch's held-out loss.
+
+    Returns:
+        The network with the weights of its best epoch, on the CPU, in evaluation mode. When the
+        deadline nears it is the best so far.
+    """
+    with threads(context.n_threads):
+        return _Training(network, samples, recipe, context).run()
+
+
+class _Training:
+    """One training: what changes from step to step."""
+
+    def __init__(
+        self, network: Network, samples: Samples, recipe: Recipe, context: FitContext
+    ) -> None:
+        self.clock = Clock(context)
+        self.recipe, self.context = recipe, context
+        device = best_device()
+        fit, valid = split(samples, recipe.held_out, context.rng)
+        self.fit, self.valid = fit.to(device), valid.to(device)
+        self.generator = generator_of(context.seed)
+        self.network: Network = copy.deepcopy(network).to(device).train()
+        self.network.noise = self.dropout = Dropout(
+            recipe.dropout, generator_of(context.seed, device)
+        )
+        self.optimiser = FlatAdamW(self.network.rates(), recipe.beta2)
+        self.smoothing = self._smoothing()
+        self.batch = recipe.batch(len(fit))
+        self.n_batches = max(1, len(fit) // self.batch)
+        self.n_steps = self.n_batches * recipe.epochs(len(fit))
+        self.done = 0
+
+    def _smoothing(self) -> Tensor | None:
+        if self.fit.n_classes is None or self.recipe.label_smoothing <= 0.0:
+            return None
+        return self.recipe.label_smoothing * self.fit.shares()
+
+    def run(self) -> Network:
+        best, best_loss, best_at = self._state(), float("inf"), 0
+        epoch = 0
+        while self.done < self.n_steps and not self.clock.expired():
+            self._epoch()
+            epoch += 1
+            loss = self._held_out_loss()
+            if np.isfinite(loss):
+                self.context.report(epoch, loss)
+            if loss <= best_loss or not len(self.valid):
+                best, best_loss, best_at = self._state(), loss, self.done
+            if self.done - best_at > max(self.recipe.patience * self.n_steps, 2 * self.n_batches):
+                break
+        self._restore(best)
+        return self._finished()
+
+    def _epoch(self) -> None:
+        order = torch.randperm(len(self.fit), generator=self.generator).to(self.fit.x.device)
+        for rows in torch.split(order[: self.n_batches * self.batch], self.batch):
+            self._step(self.fit.take(rows))
+            if self.done == _TRIAL_STEPS:
+                share = self.clock.share_that_fits(self.done / self.n_steps)
+                self.n_steps = max(self.done, int(share * self.n_steps))
+            if self.done >= self.n_steps or self.clock.expired():
+                return
+
+    def _step(self, batch: Samples) -> None:
+        progress = self.done / self.n_steps
+        self.done += 1
+        fade = self.recipe.fade(progress)
+        self.dropout.share = self.recipe.dropout * fade
+        self.optimiser.clear()
+        x = augmented(batch.encode(batch.x), self.recipe, self.generator)
+        loss_of(self.network(x), batch, self.smoothing).backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step(self.recipe.rate(progress), self.recipe.weight_decay * fade)
+
+    @torch.no_grad()
+    def _held_out_loss(self) -> float:
+        """Gives the mean loss of the rows held out; inf without any, or where it is not finite."""
+        if not len(self.valid):
+            return float("inf")
+        self.network.eval()
+        total = 0.0
+        for rows in torch.split(torch.arange(len(self.valid)), _SCORED_TOGETHER):
+            part = self.valid.take(rows)
+            total += float(loss_of(self.network(part.encode(part.x)), part)) * len(part)
+        self.network.train()
+        mean = total / len(self.valid)
+        return mean if np.isfinite(mean) else float("inf")
+
+    def _state(self) -> dict[str, Any]:
+        buffers = {name: buffer.clone() for name, buffer in self.network.named_buffers()}
+        return {"values": self.optimiser.values.clone(), "buffers": buffers}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.optimiser.values.copy_(state["values"])
+        for name, buffer in self.network.named_buffers():
+            buffer.copy_(state["buffers"][name])
+
+    def _finished(self) -> Network:
+        self.optimiser.release()
+        self.network.noise = nn.Identity()
+        network = self.network.cpu().eval()
+        network.finish()
+        return network
