@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from autometa.learner import API_VERSION, FitContext, TrainingData
+from autometa.learner import API_VERSION, FitContext, Learner, TrainingData
 from autometa.trial import ParamValue
 
 if TYPE_CHECKING:
@@ -48,11 +48,17 @@ class CompressContext:
 
     Args:
         data: The rows the model was fitted on; never a scored row.
-        fit: Randomness, deadline and threads, as a learner gets them.
+        fit: Randomness, the deadline of this step and threads, as a learner gets them.
+        students: By name, what makes a learner of a configuration: all installed ones that take
+            soft labels and fit the problem and the rows. A missing hyperparameter is the
+            learner's default. Distillation trains one of them.
     """
 
     data: TrainingData
     fit: FitContext
+    students: Mapping[str, Callable[[Mapping[str, ParamValue]], Learner]] = field(
+        default_factory=dict
+    )
 
 
 class Compressor(ABC):

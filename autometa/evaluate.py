@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autometa.compressor import CompressContext
-from autometa.errors import NotApplicable
 from autometa.learner import FitContext, TrainingData
+from autometa.making import class_reference, make
 from autometa.measure import Metric, prediction_fault, score
 from autometa.model import Model
 from autometa.modelfolder import load_model
 from autometa.prepare import Prepared, open_prepared
-from autometa.resolve import resolve
 from autometa.workspace import writing
 
 if TYPE_CHECKING:
@@ -40,8 +38,10 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
 
     Args:
         payload: ``prepared`` (folder), ``fold``, ``fidelity`` (share of the training rows),
-            ``learner`` (factory string), ``config``, ``chain`` (list of ``name``, ``factory``,
-            ``config``, ``consumes``), ``metrics`` (`Metric.to_json`), ``seed``, ``n_threads``,
+            ``learner`` (factory string), ``version`` (of its plugin), ``config``, ``chain`` (list
+            of ``stage``, ``name``, ``factory``, ``version``, ``config``, ``consumes``),
+            ``students`` (factory by name), ``store`` (folder of models that trials share, or
+            null), ``metrics`` (`Metric.to_json`), ``seed``, ``n_threads``,
             ``folder`` (of the trial; exists), ``keep_below`` (loss of the first metric up to
             which the model is written; null = always).
         deadline: Moment of `time.monotonic`.
@@ -59,7 +59,7 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     data, rng = training_data(prepared, fold, float(payload["fidelity"]), int(payload["seed"]))
     context = FitContext(rng=rng, deadline=deadline, n_threads=int(payload["n_threads"]))
     started = time.perf_counter()
-    model = _compressed(fit(payload, data, context), payload["chain"], data, context)
+    model = make(payload, data, context, str(prepared.info["digest"]))
     fit_seconds = time.perf_counter() - started
 
     rows = prepared.split.valid_rows(fold)
@@ -108,35 +108,6 @@ def training_data(
     return data, rng
 
 
-def fit(payload: Mapping[str, Any], data: TrainingData, context: FitContext) -> Model:
-    """Fits the learner that a payload names.
-
-    Raises:
-        TypeError: If it gives anything but a `Model`.
-    """
-    learner = resolve(payload["learner"])(payload["config"])
-    model = learner.fit(data, context)
-    if not isinstance(model, Model):
-        raise TypeError(f"{payload['learner']}.fit must give a Model, got {type(model).__name__}")
-    return model
-
-
-def _compressed(
-    model: Model, chain: list[Mapping[str, Any]], data: TrainingData, context: FitContext
-) -> Model:
-    """Passes a model through the steps of a chain; an empty chain gives it back."""
-    for step in chain:
-        if not {"*", model.format} & set(step["consumes"]):
-            accepted = ", ".join(step["consumes"])
-            raise NotApplicable(f"{step['name']} takes {accepted}, got a {model.format} model")
-        compressor = resolve(step["factory"])(step["config"])
-        model = compressor.compress(model, CompressContext(data=data, fit=context))
-        if not isinstance(model, Model):
-            got = type(model).__name__
-            raise TypeError(f"{step['factory']}.compress must give a Model, got {got}")
-    return model
-
-
 def _score_fault(metrics: list[Metric], scores: list[float]) -> str:
     for metric, value in zip(metrics, scores, strict=True):
         if not math.isfinite(value):
@@ -161,10 +132,7 @@ def _write(model: Model, folder: Path, factory: str) -> str:
     with writing(folder):
         folder.mkdir(parents=True)
         model.save(folder)
-    module, name = type(model).__module__, type(model).__qualname__
-    home = factory.rpartition(":")[0]
-    is_file_plugin = home.startswith("/") and resolve(factory).__module__ == module
-    return f"{home if is_file_plugin else module}:{name}"
+    return class_reference(model, factory)
 
 
 LATENCY_CALLS = 30

@@ -36,6 +36,9 @@ class Space:
         defaults: The configuration that is tried first; it must hold every parameter that is
             active in it, each contained in its distribution. Missing ones are an error that the
             contract tests name.
+        routes: ``child: alternatives``, which the core adds for the steps of a chain: the child
+            exists only when, besides its condition, every parameter of one alternative has one
+            of the values there (an absent one counts as ``none``).
 
     Example:
         >>> from optuna.distributions import FloatDistribution
@@ -47,6 +50,9 @@ class Space:
     params: Mapping[str, BaseDistribution]
     conditions: Mapping[str, tuple[str, tuple[ParamValue, ...]]] = field(default_factory=dict)
     defaults: Mapping[str, ParamValue] = field(default_factory=dict)
+    routes: Mapping[str, tuple[Mapping[str, tuple[ParamValue, ...]], ...]] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +72,8 @@ class LearnerSpec:
             table. Only the order matters: defaults are tried cheapest first.
         preload: Modules that are slow to import and harmless to share: workers that search this
             learner are forked from a process that has imported them.
+        format: `Model.format` of what it fits where there is something to learn, by which the
+            compressors are found that take it; "" = not said, any may be tried.
         summary: One line for ``autometa plugins list``.
         api: The protocol version it was written for.
     """
@@ -78,6 +86,7 @@ class LearnerSpec:
     capabilities: frozenset[str] = frozenset()
     cost: float = 10.0
     preload: tuple[str, ...] = ()
+    format: str = ""
     summary: str = ""
     api: int = API_VERSION
 

@@ -22,6 +22,7 @@ from typing import Any
 import autometa
 from autometa import hookspecs
 from autometa.adapter import DataAdapterSpec
+from autometa.chains import plan_chains
 from autometa.compressor import CompressorSpec
 from autometa.errors import PluginError, TaskError
 from autometa.hookspecs import ExecutorSpec, MetaFeatureSpec
@@ -297,6 +298,7 @@ def _merge(found: list[_Plugin]) -> Registry:
             warnings.append(f"{item.reason}; it is left out. {item.hint}")
         else:
             tables[kind][name] = Entry(spec, plugin.name, plugin.distribution, plugin.version)
+    warnings += _unfit(tables["learner"], tables["compressor"])
     return Registry(
         learners=tables["learner"],
         compressors=tables["compressor"],
@@ -308,6 +310,19 @@ def _merge(found: list[_Plugin]) -> Registry:
         rejected=tuple(rejected),
         warnings=tuple(warnings),
     )
+
+
+def _unfit(
+    learners: Mapping[str, Entry[LearnerSpec]], compressors: Mapping[str, Entry[CompressorSpec]]
+) -> list[str]:
+    """Says which compressors take no model that anything installed gives."""
+    formats = {name: entry.spec.format for name, entry in learners.items()}
+    plan = plan_chains(formats, [entry.spec for entry in compressors.values()])
+    return [
+        f"the compressor {name} of the plugin {compressors[name].plugin} takes "
+        f"{', '.join(sorted(compressors[name].spec.consumes))}, which nothing installed gives."
+        for name in plan.unfit
+    ]
 
 
 def _ambiguous(kind: str, name: str, givers: list[PluginInfo]) -> Rejected:

@@ -61,6 +61,10 @@ def _is_summary(value: Any) -> bool:
     return isinstance(value, str) and "\n" not in value
 
 
+def _is_format(value: Any) -> bool:
+    return isinstance(value, str) and value != "*" and "\n" not in value
+
+
 def _are_suffixes(value: Any) -> bool:
     return _is_texts(value) and all(end[0] == "." and end == end.lower() for end in value)
 
@@ -80,6 +84,7 @@ _RULES: Mapping[str, _Rule] = {
     "capabilities": (_is_texts, "a frozenset of text"),
     "preload": (_is_texts, "a tuple of module names"),
     "cost": (_is_cost, "a positive number"),
+    "format": (_is_format, "the name of a format, or empty"),
     "stage": (lambda value: value in STAGES, f"one of {', '.join(STAGES)}"),
     "consumes": (lambda value: _is_texts(value) and bool(value), "a non-empty frozenset of text"),
     "produces": (lambda value: isinstance(value, str) and bool(value), "the name of a format"),

@@ -90,6 +90,7 @@ class TrialResult:
         latency_ms: Median single-row latency of the deliverable in ms, or None.
         reason: One line on why it is not complete; "" when complete.
         metrics: Further measured numbers by name.
+        step: Stage and name of the compressor at which it ended, ``prune shrink``; else "".
     """
 
     number: int
@@ -106,6 +107,7 @@ class TrialResult:
     latency_ms: float | None = None
     reason: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    step: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Gives a dict that `json` can write; NaN becomes None."""

@@ -30,6 +30,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from autometa.chains import NO_STEP
 from autometa.learner import Space
 from autometa.meta.columns import AnyArray, FloatArray, SparseColumns, ValueColumn
 from autometa.meta.record import TaskRecord
@@ -73,19 +74,31 @@ def ordered(space: Space) -> list[str]:
     order: list[str] = []
     waiting = dict.fromkeys(space.params)
     while waiting:
-        ready = [k for k in waiting if space.conditions.get(k, ("",))[0] not in waiting]
+        ready = [k for k in waiting if not parents(space, k) & set(waiting)]
         ready = ready or list(waiting)
         order += ready
         waiting = dict.fromkeys(k for k in waiting if k not in set(ready))
     return order
 
 
+def parents(space: Space, name: str) -> set[str]:
+    """Gives the parameters that decide whether a parameter exists."""
+    found = {parent for route in space.routes.get(name, ()) for parent in route}
+    if name in space.conditions:
+        found.add(space.conditions[name][0])
+    return found
+
+
 def is_active(space: Space, name: str, params: Mapping[str, ParamValue]) -> bool:
     """Whether a parameter exists in a configuration that holds its parents."""
-    if name not in space.conditions:
-        return True
-    parent, allowed = space.conditions[name]
-    return parent in params and params[parent] in allowed
+    if name in space.conditions:
+        parent, allowed = space.conditions[name]
+        if parent not in params or params[parent] not in allowed:
+            return False
+    return name not in space.routes or any(
+        all(params.get(parent, NO_STEP) in allowed for parent, allowed in route.items())
+        for route in space.routes[name]
+    )
 
 
 def validate(params: Mapping[str, ParamValue], space: Space, *, partial: bool = False) -> bool:

@@ -20,14 +20,14 @@ from autometa.learner import Space
 
 def space_to_json(space: Space) -> str:
     """Gives one line of JSON; the order of parameters is kept."""
-    return json.dumps(
-        {
-            "params": {k: json.loads(distribution_to_json(d)) for k, d in space.params.items()},
-            "conditions": {k: [p, list(allowed)] for k, (p, allowed) in space.conditions.items()},
-            "defaults": dict(space.defaults),
-        },
-        separators=(",", ":"),
-    )
+    data: dict[str, Any] = {
+        "params": {k: json.loads(distribution_to_json(d)) for k, d in space.params.items()},
+        "conditions": {k: [p, list(allowed)] for k, (p, allowed) in space.conditions.items()},
+        "defaults": dict(space.defaults),
+    }
+    if space.routes:
+        data["routes"] = space.routes
+    return json.dumps(data, separators=(",", ":"))
 
 
 @lru_cache(maxsize=4096)
@@ -50,6 +50,10 @@ def space_from_data(data: Mapping[str, Any]) -> Space:
         {name: _distribution(d) for name, d in data["params"].items()},
         {c: (str(p), tuple(allowed)) for c, (p, allowed) in data.get("conditions", {}).items()},
         dict(data.get("defaults", {})),
+        {
+            child: tuple({p: tuple(allowed) for p, allowed in route.items()} for route in routes)
+            for child, routes in data.get("routes", {}).items()
+        },
     )
 
 
@@ -67,7 +71,15 @@ def space_signature(space: Space) -> str:
     conditions = {
         child: [parent, _sorted(allowed)] for child, (parent, allowed) in space.conditions.items()
     }
-    text = json.dumps([params, conditions], sort_keys=True, separators=(",", ":"))
+    parts: list[Any] = [params, conditions]
+    if space.routes:
+        parts.append(
+            {
+                child: _sorted({p: _sorted(allowed) for p, allowed in r.items()} for r in routes)
+                for child, routes in space.routes.items()
+            }
+        )
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -79,4 +91,4 @@ def _shape(distribution: BaseDistribution) -> Any:
 
 
 def _sorted(values: Any) -> list[str]:
-    return sorted({json.dumps(value) for value in values})
+    return sorted({json.dumps(value, sort_keys=True) for value in values})

@@ -115,11 +115,16 @@ def _payload(task: Task, registry: Registry) -> dict[str, Any]:
 def _validation(task: Task) -> dict[str, Any]:
     """A deliverable that is measured is one model: what is measured must be what is scored."""
     wanted = task.validation.model_dump()
-    named = {objective.metric for objective in task.objectives or ()} | set(task.constraints)
     is_open = wanted["kind"] == "auto" and not wanted["group"] and not wanted["time"]
-    if is_open and wanted["folds"] is None and named & set(RESOURCES):
+    if is_open and wanted["folds"] is None and (wants_small(task) or task.search.compressors):
         wanted["kind"] = "holdout"
     return wanted
+
+
+def wants_small(task: Task) -> bool:
+    """Whether the task asks for a small or a fast deliverable, so that compressing may pay."""
+    named = {objective.metric for objective in task.objectives or ()} | set(task.constraints)
+    return bool(named & set(RESOURCES)) or task.target is not None
 
 
 def _test(task: Task, registry: Registry, test: str) -> dict[str, Any]:

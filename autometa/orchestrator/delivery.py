@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autometa import __version__, modelfolder
+from autometa.chains import LEARNER, chain
 from autometa.compressor import CompressorSpec
 from autometa.errors import ModelFolderError, StorageError
 from autometa.execution import Executor, Job, JobOutcome, JobReport
@@ -19,7 +20,6 @@ from autometa.measure import Metric
 from autometa.orchestrator.evaluation import Evaluation
 from autometa.orchestrator.runner import MEASURE, is_feasible
 from autometa.registry import Entry, Registry
-from autometa.search.space import LEARNER, chain
 from autometa.search.study import is_better
 from autometa.select.pareto import front
 from autometa.trial import Outcome, TrialResult

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ class Evaluation:
         n_threads: Threads of a job.
         folder: Of the study's trials.
         header: Of the model folders that are measured.
+        shared_seed: Of all trials, so that they can share what they make; None = each has its
+            own.
+        students: Factories of learners that take soft labels, by name.
     """
 
     prepared: Path
@@ -35,6 +38,13 @@ class Evaluation:
     n_threads: int
     folder: Path
     header: Mapping[str, Any]
+    shared_seed: int | None = None
+    students: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Path | None:
+        """Where trials share the models they make; None = each makes its own."""
+        return None if self.shared_seed is None else self.folder.with_name("made")
 
     @property
     def objectives(self) -> tuple[Metric, ...]:

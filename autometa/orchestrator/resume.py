@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autometa.chains import LEARNER
 from autometa.errors import DataError, PluginError, TaskError
 from autometa.measure import Metric
 from autometa.meta.spaces import space_from_json, space_to_json
@@ -14,7 +15,6 @@ from autometa.modelfolder import MANIFEST
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.setting import Setting
 from autometa.registry import Registry
-from autometa.search.space import LEARNER
 from autometa.task import Task
 from autometa.taskdiff import Effect, diff
 

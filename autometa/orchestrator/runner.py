@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autometa import modelfolder
+from autometa.chains import LEARNER, steps
 from autometa.errors import StorageError
 from autometa.execution import Executor, Job, JobOutcome, JobReport
+from autometa.making import STEP
 from autometa.orchestrator.evaluation import Evaluation
 from autometa.registry import Registry
 from autometa.search.pruning import keep_below, should_prune
-from autometa.search.space import LEARNER, chain, part
+from autometa.search.space import part
 from autometa.search.study import Proposal
 from autometa.select.pareto import dominates
 from autometa.trial import Outcome, ParamValue, TrialResult
@@ -188,15 +190,19 @@ class Runner:
         is_choosy = evaluation.n_objectives == 1 and not evaluation.needs_deliverable
         if is_choosy and not running.is_again:
             keep = keep_below(self._history, KEPT_TRIALS, fold)
+        learner = self._registry.learner(name)
         payload = {
             "prepared": str(evaluation.prepared),
             "fold": fold,
             "fidelity": 1.0,
-            "learner": self._registry.learner(name).spec.factory,
+            "learner": learner.spec.factory,
+            "version": learner.version,
             "config": part(proposal.params, name),
             "chain": self._chain(proposal.params),
+            "students": dict(evaluation.students),
+            "store": None if evaluation.store is None else str(evaluation.store),
             "metrics": [metric.to_json() for metric in evaluation.predictive],
-            "seed": proposal.seed,
+            "seed": self._seed(proposal),
             "n_threads": evaluation.n_threads,
             "folder": str(evaluation.trial_folder(proposal.number)),
             "keep_below": None if math.isinf(keep) else keep,
@@ -204,18 +210,32 @@ class Runner:
         self._submit(running, f"trial-{proposal.number}-fold-{fold}", RUN_FOLD, payload)
 
     def _chain(self, params: Mapping[str, ParamValue]) -> list[dict[str, Any]]:
-        steps = []
-        for name in chain(params):
-            spec = self._registry.compressor(name).spec
-            steps.append(
+        found = []
+        for stage, name in steps(params):
+            entry = self._registry.compressor(name)
+            found.append(
                 {
+                    "stage": stage,
                     "name": name,
-                    "factory": spec.factory,
+                    "factory": entry.spec.factory,
+                    "version": entry.version,
                     "config": part(params, name),
-                    "consumes": sorted(spec.consumes),
+                    "consumes": sorted(entry.spec.consumes),
                 }
             )
-        return steps
+        return found
+
+    def _seed(self, proposal: Proposal) -> int:
+        shared = self._evaluation.shared_seed
+        return proposal.seed if shared is None else shared
+
+    def _step(self, proposal: Proposal) -> str:
+        """Gives the compressor that was at work when the trial ended, "" if none was."""
+        try:
+            note = (self._evaluation.trial_folder(proposal.number) / STEP).read_text("utf-8")
+        except OSError:
+            return ""
+        return "{stage} {name}".format(**json.loads(note))
 
     def _submit(
         self, running: _Running, job_id: str, function: str, payload: Mapping[str, Any]
@@ -315,6 +335,7 @@ class Runner:
             for folder in self._evaluation.trial_folder(proposal.number).glob("model-*"):
                 shutil.rmtree(folder, ignore_errors=True)
         is_known = outcome in (Outcome.COMPLETE, Outcome.DOMINATED)
+        step = self._step(proposal)
         n_folds = len(running.scores)
         errors = (
             [
@@ -335,12 +356,13 @@ class Runner:
                 by_name.get(m.name, math.nan) for m in self._evaluation.objectives
             ),
             cost_seconds=round(running.cost_seconds, 6),
-            seed=proposal.seed,
+            seed=self._seed(proposal),
             proposer=proposal.proposer,
             size_kib=running.size_kib,
             latency_ms=running.latency_ms,
-            reason=reason,
+            reason=f"{step}: {reason}" if step else reason,
             metrics=self._measured(running) if running.scores else {},
+            step=step,
         )
         return proposal, result
 

@@ -74,7 +74,9 @@ class Searching:
         self._prepared = prepared
         self._shown = shown
         head = header_of(task.to_json(), prepared.info, study.header["uid"])
-        self._evaluation = evaluation_of(task, setting, prepared, session.folder, head)
+        self._evaluation = evaluation_of(
+            task, setting, prepared, session.folder, head, registry=session.registry
+        )
         self._delivery = Delivery(session.folder / MODEL, self._evaluation, session.registry)
         self._runner = Runner(self._evaluation, session.executor, session.registry)
         finished = study.attr(FINISHED) or {}
@@ -108,7 +110,9 @@ class Searching:
         self._describe_meanwhile()
         task = self._session.task
         # What past tasks cost counts when seconds do.
-        sampler = sampler_factory(prior, cost_exponent=0.0 if task.budget.seconds is None else 0.5)
+        exponent = 0.0 if task.budget.seconds is None else 0.5
+        space = self._setting.space
+        sampler = sampler_factory(prior, cost_exponent=exponent, space=space)
         proposing = Proposing(self._setting.space, sampler, initial, task.seed)
         self._extras["stopped_by_trials"] = loop.run(proposing, self._budget, self._session.stop)
         self._extras["prior"] = _prior_json(prior)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autometa.chains import plan_chains
 from autometa.errors import PluginError, TaskError
 from autometa.execution import Executor, Job, JobOutcome
 from autometa.learner import Space
 from autometa.measure import DEFAULT_METRIC, Metric, find_metric
-from autometa.orchestrator.data import PreparedData
+from autometa.orchestrator.data import PreparedData, wants_small
 from autometa.orchestrator.delivery import run_job
 from autometa.orchestrator.evaluation import Evaluation
 from autometa.orchestrator.runner import RUN_FOLD
@@ -60,11 +61,14 @@ def setting_of(task: Task, prepared: PreparedData, registry: Registry) -> Settin
     objectives, bounded = metrics_of(task, prepared)
     notes: list[str] = []
     learners = _learners(task, prepared.problem, registry, notes)
-    stages: dict[str, dict[str, Space]] = {}
-    for entry, space in _compressors(task, registry, notes):
-        stages.setdefault(entry.spec.stage, {})[entry.spec.name] = space
     spaces = {entry.spec.name: space for entry, space in learners}
-    space = join(spaces, stages)
+    compressors = _compressors(task, registry, notes)
+    chains = plan_chains(
+        {entry.spec.name: entry.spec.format for entry, _ in learners},
+        [entry.spec for entry, _ in compressors],
+    )
+    _tell_unfit(chains.unfit, task, notes)
+    space = join(spaces, chains, {entry.spec.name: space for entry, space in compressors})
     return Setting(
         objectives=objectives,
         bounds=dict(task.constraints),
@@ -152,7 +156,24 @@ def _compressors(
     if task.search.compressors is not None:
         named = [registry.compressor(name) for name in task.search.compressors]
         return [(entry, space_of(entry)) for entry in named]
+    if not wants_small(task):
+        return []
     return list(_with_spaces(list(registry.compressors.values()), notes))
+
+
+def _tell_unfit(unfit: Sequence[str], task: Task, notes: list[str]) -> None:
+    """Says which compressors no chain can hold.
+
+    Raises:
+        PluginError: If the task names one.
+    """
+    for name in unfit:
+        reason = f"the compressor {name} takes no model that the searched learners can give"
+        if task.search.compressors:
+            raise PluginError(
+                f"{reason}.", hint="Leave it out of search.compressors, or search other learners."
+            )
+        notes.append(f"{name} is left out: {reason}")
 
 
 def _with_spaces(entries: Iterable[Any], notes: list[str]) -> Iterable[tuple[Any, Space]]:
@@ -166,7 +187,13 @@ def _with_spaces(entries: Iterable[Any], notes: list[str]) -> Iterable[tuple[Any
 
 
 def evaluation_of(
-    task: Task, setting: Setting, prepared: PreparedData, folder: Path, header: Mapping[str, Any]
+    task: Task,
+    setting: Setting,
+    prepared: PreparedData,
+    folder: Path,
+    header: Mapping[str, Any],
+    *,
+    registry: Registry,
 ) -> Evaluation:
     """Gives what is the same for every trial.
 
@@ -176,7 +203,9 @@ def evaluation_of(
         prepared: The data.
         folder: Of the study.
         header: Of its model folders.
+        registry: Knows the learners that may become students.
     """
+    shares = any(name.startswith("compress.") for name in setting.space.params)
     return Evaluation(
         prepared=prepared.folder,
         n_folds=int(prepared.info["n_folds"]),
@@ -187,7 +216,18 @@ def evaluation_of(
         n_threads=task.limits.threads_per_trial,
         folder=folder / "trials",
         header=header,
+        shared_seed=task.seed if shares else None,
+        students=_students(prepared.problem, registry) if shares else {},
     )
+
+
+def _students(problem: str, registry: Registry) -> dict[str, str]:
+    """Gives the factories of the learners that distillation may train."""
+    return {
+        name: registry.learner(name).spec.factory
+        for name in _names(registry, problem)
+        if "soft_labels" in registry.learner(name).spec.capabilities
+    }
 
 
 def baseline(
@@ -213,6 +253,7 @@ def baseline(
             "fold": fold,
             "fidelity": 1.0,
             "learner": registry.learner(names[0]).spec.factory,
+            "version": registry.learner(names[0]).version,
             "config": {},
             "chain": [],
             "metrics": [metric.to_json() for metric in evaluation.predictive],

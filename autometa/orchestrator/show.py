@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autometa.chains import LEARNER
 from autometa.checking.finding import Finding
 from autometa.checking.finding import tags as check_tags
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import Delivery
 from autometa.orchestrator.setting import Setting
-from autometa.search.space import LEARNER
 from autometa.sources import without_password
 from autometa.task import Task
 from autometa.tracking.events import DatasetInfo, ModelInfo, StudyInfo, Told

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from optuna.distributions import (
     BaseDistribution,
@@ -12,7 +13,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from autometa.compressor import STAGES
+from autometa.chains import LEARNER, NO_STEP, ChainPlan, Route
 from autometa.errors import PluginError
 from autometa.learner import Space
 from autometa.meta.mapping import contains, is_active, ordered
@@ -21,62 +22,67 @@ from autometa.trial import ParamValue
 if TYPE_CHECKING:
     from optuna import Trial
 
-LEARNER = "learner"
-NO_STEP = "none"
-"""The choice of a compression stage that leaves the model as it is; always a candidate."""
-
-
-def stage_parameter(stage: str) -> str:
-    """Gives the name of the parameter that chooses a stage's compressor."""
-    return f"compress.{stage}"
-
 
 def join(
-    learners: Mapping[str, Space], compressors: Mapping[str, Mapping[str, Space]] | None = None
+    learners: Mapping[str, Space],
+    chains: ChainPlan | None = None,
+    compressors: Mapping[str, Space] | None = None,
 ) -> Space:
     """Gives the space of a whole search.
 
     Args:
         learners: Spaces by learner name; the order is the order of the choices.
-        compressors: Per stage, spaces by compressor name; {} = no compression.
+        chains: The parameters that choose compressors; None = no compression.
+        compressors: Spaces by compressor name, of at least those in `chains`.
 
     Raises:
         PluginError: If a space breaks the rules of `check`.
     """
-    params: dict[str, BaseDistribution] = {LEARNER: CategoricalDistribution(tuple(learners))}
-    conditions: dict[str, tuple[str, tuple[ParamValue, ...]]] = {}
-    values: dict[str, ParamValue] = {}
-    parts = dict(learners)
+    joint = _Joint({LEARNER: CategoricalDistribution(tuple(learners))})
     for name, space in learners.items():
-        _graft(params, conditions, name, space, LEARNER)
-    for stage in STAGES:
-        if choices := (compressors or {}).get(stage):
-            parameter = stage_parameter(stage)
-            params[parameter] = CategoricalDistribution((NO_STEP, *choices))
-            values[parameter] = NO_STEP
-            parts |= choices
-            for name, space in choices.items():
-                _graft(params, conditions, name, space, parameter)
-    for name, space in parts.items():
-        values |= {f"{name}.{key}": value for key, value in space.defaults.items()}
-    return Space(params, conditions, values)
+        joint.graft(name, space, (LEARNER,))
+    chosen_by: dict[str, list[str]] = {}
+    for parameter, step in (chains.parameters if chains else {}).items():
+        joint.params[parameter] = CategoricalDistribution((NO_STEP, *step.choices))
+        joint.defaults[parameter] = NO_STEP
+        if step.routes:
+            joint.routes[parameter] = step.routes
+        for name in step.choices:
+            chosen_by.setdefault(name, []).append(parameter)
+    for name, parameters in chosen_by.items():
+        joint.graft(name, (compressors or {})[name], parameters)
+    return Space(joint.params, joint.conditions, joint.defaults, joint.routes)
 
 
-def _graft(
-    params: dict[str, BaseDistribution],
-    conditions: dict[str, tuple[str, tuple[ParamValue, ...]]],
-    name: str,
-    space: Space,
-    parameter: str,
-) -> None:
-    """Adds a part's space under its prefix, all of it conditional on the part being chosen."""
-    check(name, space)
-    for child, distribution in space.params.items():
-        params[f"{name}.{child}"] = distribution
-        parent, allowed = space.conditions.get(child, ("", ()))
-        conditions[f"{name}.{child}"] = (
-            (f"{name}.{parent}", tuple(allowed)) if parent else (parameter, (name,))
-        )
+@dataclass(slots=True)
+class _Joint:
+    """A space that grows part by part; the fields are those of `Space`."""
+
+    params: dict[str, BaseDistribution]
+    conditions: dict[str, tuple[str, tuple[ParamValue, ...]]] = field(default_factory=dict)
+    defaults: dict[str, ParamValue] = field(default_factory=dict)
+    routes: dict[str, tuple[Route, ...]] = field(default_factory=dict)
+
+    def graft(self, name: str, space: Space, parameters: Sequence[str]) -> None:
+        """Adds a part's space under its prefix, all of it conditional on the part being chosen.
+
+        Args:
+            name: Of the part.
+            space: Of the part.
+            parameters: Those that can choose the part, of which at most one exists at a time.
+        """
+        check(name, space)
+        for child, distribution in space.params.items():
+            key = f"{name}.{child}"
+            self.params[key] = distribution
+            if child in space.conditions:
+                parent, allowed = space.conditions[child]
+                self.conditions[key] = (f"{name}.{parent}", tuple(allowed))
+            elif len(parameters) == 1:
+                self.conditions[key] = (parameters[0], (name,))
+            else:
+                self.routes[key] = tuple({parameter: (name,)} for parameter in parameters)
+        self.defaults |= {f"{name}.{key}": value for key, value in space.defaults.items()}
 
 
 def check(name: str, space: Space) -> None:
@@ -148,11 +154,9 @@ def defaults(space: Space, learner: str, own: Space) -> dict[str, ParamValue]:
     """Gives a learner's default configuration, without compression, in the joint space."""
     values: dict[str, ParamValue] = {LEARNER: learner}
     values |= {f"{learner}.{key}": own.defaults[key] for key in active(own, own.defaults)}
-    values |= {
-        stage_parameter(stage): NO_STEP
-        for stage in STAGES
-        if stage_parameter(stage) in space.params
-    }
+    for key in ordered(space):
+        if key.startswith("compress.") and is_active(space, key, values):
+            values[key] = NO_STEP
     return values
 
 
@@ -160,9 +164,3 @@ def part(params: Mapping[str, ParamValue], name: str) -> dict[str, ParamValue]:
     """Gives the configuration of one part, without its prefix."""
     prefix = f"{name}."
     return {key[len(prefix) :]: value for key, value in params.items() if key.startswith(prefix)}
-
-
-def chain(params: Mapping[str, ParamValue]) -> list[str]:
-    """Gives the chosen compressors in the order of their stages."""
-    chosen: Iterable[Any] = (params.get(stage_parameter(stage), NO_STEP) for stage in STAGES)
-    return [name for name in chosen if name != NO_STEP]

@@ -316,6 +316,12 @@ class LearnerContract:
             "a model class names its format",
             f"give {type(model).__name__} a class attribute format",
         )
+        declared = self._spec().format
+        require(
+            declared in ("", name),
+            f"a learner that declares the format {declared!r} gives models of it",
+            f"declare {name!r}, or correct the model",
+        )
 
 
 def _frame(data: TrainingData) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from autometa.chains import steps
 from autometa.tracking import keys
 from autometa.tracking.spool import Event
 from autometa.trial import Outcome, ParamValue, TrialResult
@@ -196,6 +197,8 @@ def _tags(
         "autometa.learner": result.params.get("learner") or "",
         "autometa.seed": result.seed,
         "autometa.reason": result.reason,
+        "autometa.step": result.step,
+        "autometa.chain": " > ".join(name for _, name in steps(result.params)),
         "autometa.not_finite": keys.not_finite(metrics),
     }
     shown = {name: value for name, value in known.items() if value != ""}

@@ -37,6 +37,9 @@ class Slope(Model):
 
 class SlopeLearner(Learner):
     def fit(self, data, context):
+        if place := os.environ.get("FITTED"):
+            with Path(place).open("a") as file:
+                file.write(f"{sorted(self.config.items())}\n")
         return Slope(self.config["slope"], 1024 * self.config["ballast_kib"])
 
 
@@ -53,6 +56,16 @@ class Trim(Compressor):
 class Refuse(Compressor):
     def compress(self, model, context):
         raise AssertionError("must not be asked: it takes other models")
+
+
+class Breaks(Compressor):
+    def compress(self, model, context):
+        return Slope(model.slope / 0, model.ballast)
+
+
+class Idle(Compressor):
+    def compress(self, model, context):
+        return Slope(model.slope, model.ballast)
 
 
 def trim_space():
@@ -93,6 +106,17 @@ def autometa_compressors():
             produces="*",
             factory=f"{__file__}:Refuse",
             space=f"{__file__}:no_space",
+        ),
+        *(
+            CompressorSpec(
+                name=name.lower(),
+                stage="quantize",
+                consumes=frozenset({"*"}),
+                produces="*",
+                factory=f"{__file__}:{name}",
+                space=f"{__file__}:no_space",
+            )
+            for name in ("Breaks", "Idle")
         ),
     ]
 

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 import autometa
-from autometa.errors import DataError, NoModelError, StorageError, TaskError
+from autometa.errors import DataError, NoModelError, PluginError, StorageError, TaskError
 from autometa.execution import InlineExecutor, WorkerPool
 from autometa.modelfolder import Member, load_model, read_manifest, write
 from autometa.trial import Outcome, TrialResult
@@ -195,8 +195,48 @@ def test_compressor_of_other_models_is_not_applicable(run: Run) -> None:
     declined = [t for t in result.trials if t.params["compress.quantize"] == "stranger"]
     assert declined
     assert {t.outcome for t in declined} == {Outcome.NOT_APPLICABLE}
-    assert declined[0].reason == "stranger takes torch, got a slope model"
+    assert declined[0].reason == "quantize stranger: it takes torch, got a slope model"
+    assert declined[0].step == "quantize stranger"
     assert result.report["trials"]["not_applicable"] == len(declined)
+
+
+def test_failure_in_a_step_names_the_step(run: Run) -> None:
+    search = {"learners": ["slope"], "compressors": ["breaks"]}
+    result = run(6, search=search, objectives=["log_loss", "size_kib"])
+    failed = [t for t in result.trials if t.params["compress.quantize"] == "breaks"]
+    assert {t.outcome for t in failed} == {Outcome.ERROR}
+    assert failed[0].step == "quantize breaks"
+    assert failed[0].reason.startswith("quantize breaks: ZeroDivisionError")
+
+
+def test_step_that_changes_nothing_is_noticed(run: Run) -> None:
+    search = {"learners": ["slope"], "compressors": ["idle"]}
+    result = run(6, search=search, objectives=["log_loss", "size_kib"])
+    idle = [t for t in result.trials if t.params["compress.quantize"] == "idle"]
+    assert {t.outcome for t in idle} == {Outcome.NOT_APPLICABLE}
+    assert "changed nothing" in idle[0].reason
+
+
+def test_trials_with_one_teacher_fit_it_once(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FITTED", str(tmp_path / "fitted.txt"))
+    search = {"learners": ["slope"], "compressors": ["trim"]}
+    result = run(24, search=search, objectives=["log_loss", "size_kib"])
+    teachers = {(t.params["slope.slope"], t.params["slope.ballast_kib"]) for t in result.trials}
+    lines = (tmp_path / "fitted.txt").read_text().splitlines()
+    assert len(lines) == len(set(lines)) == len(teachers) < len(result.trials)
+    assert len({t.seed for t in result.trials}) == 1
+
+
+def test_search_for_quality_alone_pays_for_no_compressor(run: Run) -> None:
+    result = run(3, search={"learners": ["slope"], "compressors": None})
+    assert not any(name.startswith("compress.") for t in result.trials for name in t.params)
+
+
+def test_named_compressor_that_fits_nothing_is_refused(run: Run) -> None:
+    with pytest.raises(PluginError, match="the compressor stranger takes no model"):
+        run(2, search={"learners": ["logistic"], "compressors": ["stranger"]})
 
 
 def test_ensemble_is_never_worse_than_the_best_trial(run: Run) -> None:

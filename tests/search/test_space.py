@@ -2,10 +2,12 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from autometa.chains import chain, plan_chains
+from autometa.compressor import CompressorSpec
 from autometa.errors import PluginError
 from autometa.learner import Space
 from autometa.meta.mapping import contains
-from autometa.search.space import active, chain, check, defaults, join, part, suggest
+from autometa.search.space import active, check, defaults, join, part, suggest
 
 LINEAR = Space(
     {
@@ -18,10 +20,19 @@ LINEAR = Space(
 )
 TREES = Space({"depth": IntDistribution(1, 9)}, {}, {"depth": 3})
 PRUNE = Space({"share": FloatDistribution(0.0, 0.9)}, {}, {"share": 0.5})
+CUT = CompressorSpec(
+    name="cut",
+    stage="prune",
+    consumes=frozenset({"*"}),
+    produces="*",
+    factory="nowhere:Cut",
+    space="nowhere:space",
+)
+CHAINS = plan_chains({"linear": "", "trees": ""}, [CUT])
 
 
 def test_join_makes_everything_conditional_on_its_part():
-    joint = join({"linear": LINEAR, "trees": TREES}, {"prune": {"cut": PRUNE}})
+    joint = join({"linear": LINEAR, "trees": TREES}, CHAINS, {"cut": PRUNE})
     assert joint.conditions["linear.alpha"] == ("learner", ("linear",))
     assert joint.conditions["linear.ratio"] == ("linear.penalty", ("l1",))
     assert joint.conditions["cut.share"] == ("compress.prune", ("cut",))
@@ -38,7 +49,7 @@ def test_active_gives_parents_before_children():
 
 
 def test_suggest_gives_active_parameters_within_their_ranges():
-    joint = join({"linear": LINEAR, "trees": TREES}, {"prune": {"cut": PRUNE}})
+    joint = join({"linear": LINEAR, "trees": TREES}, CHAINS, {"cut": PRUNE})
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(50):
         trial = study.ask()
@@ -49,7 +60,7 @@ def test_suggest_gives_active_parameters_within_their_ranges():
 
 
 def test_defaults_are_a_complete_configuration_without_compression():
-    joint = join({"linear": LINEAR, "trees": TREES}, {"prune": {"cut": PRUNE}})
+    joint = join({"linear": LINEAR, "trees": TREES}, CHAINS, {"cut": PRUNE})
     params = defaults(joint, "linear", LINEAR)
     assert params == {
         "learner": "linear",

@@ -18,6 +18,7 @@ def autometa_learners() -> Sequence[LearnerSpec]:
             space="autometa_example.centroid:space",
             capabilities=frozenset({"sample_weight"}),
             cost=0.5,
+            format="centroid",
             summary="The class whose mean row is nearest.",
         )
     ]

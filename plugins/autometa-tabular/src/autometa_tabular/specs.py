@@ -8,6 +8,13 @@ _BOTH = frozenset({"classification", "regression"})
 # Costs are the mean CPU seconds of the defaults on 21 tables of up to 3,000 rows, over ridge's.
 _ALL_ROWS = frozenset({"missing", "text", "sample_weight", "soft_labels"})
 
+_FORMATS = {
+    "dummy": "constant",
+    "extra_trees": "trees",
+    "hist_boosting": "trees",
+    "lightgbm": "lightgbm",
+}
+
 
 def _spec(
     name: str, cls: str, cost: float, summary: str, library: str = "", **more: frozenset[str]
@@ -21,6 +28,7 @@ def _spec(
         capabilities=more.get("capabilities", _ALL_ROWS),
         cost=cost,
         preload=(library,) if library else (),
+        format=_FORMATS.get(name, "linear"),
         summary=summary,
     )
 
