@@ -1,9 +1,10 @@
 """The deliverable: a folder with a manifest, readable without a pickle, verified on load.
 
 ``manifest.json`` names every file with its SHA-256, the classes, the input schema, the plugin
-distributions that are needed, and the members: weighted trials, each the mean of its models. Its
-own ``digest`` covers all other keys. A class is imported only from an installed autometa plugin
-(or from a file given with ``-p``), whatever a manifest says.
+distributions that are needed, and the members: weighted trials, each the mean of its models. A
+``combination`` says how members become one prediction; without it, it is their weighted average.
+The manifest's own ``digest`` covers all other keys. A class is imported only from an installed
+autometa plugin (or from a file given with ``-p``), whatever a manifest says.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from autometa.combination import Combination
 from autometa.errors import AutometaError, ModelFolderError, StorageError
 from autometa.manifest import CLASS_KINDS, RETRAIN, check, digest_of, hashes_of, parse
 from autometa.resolve import resolve
@@ -55,7 +57,8 @@ def write(folder: Path, header: Mapping[str, Any], members: Iterable[Member]) ->
     Args:
         folder: Where it shall stand.
         header: ``name``, ``problem``, ``classes``, ``class_kind``, ``target``, ``schema``,
-            ``requires`` (distribution: version), and whatever else is worth knowing.
+            ``requires`` (distribution: version), ``combination`` (`Combination.to_json`, where it
+            is more than the average of the members), and whatever else is worth knowing.
         members: What it predicts with. Files are linked where the file system can.
 
     Returns:
@@ -189,6 +192,7 @@ class Predictor:
         self.classes: tuple[str, ...] = tuple(manifest["classes"])
         self.schema = _schema_of(manifest)
         self._members = members
+        self._combination = _combination_of(manifest)
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
         """Predicts rows.
@@ -245,10 +249,13 @@ class Predictor:
         import numpy as np
 
         parts = [
-            weight * np.mean([self._outputs(model, X) for model in models], axis=0)
-            for weight, models in self._members
+            np.asarray(np.mean([self._outputs(model, X) for model in models], axis=0))
+            for _, models in self._members
         ]
-        return np.asarray(np.sum(parts, axis=0))
+        if self._combination is not None:
+            return self._combination(parts)
+        weights = [weight for weight, _ in self._members]
+        return np.asarray(np.sum([w * p for w, p in zip(weights, parts, strict=True)], axis=0))
 
     def _outputs(self, model: Model, X: pd.DataFrame) -> np.ndarray[Any, Any]:
         """Gives what one model says, once it is known to be what a model may say."""
@@ -270,6 +277,24 @@ class Predictor:
                 hint=RETRAIN,
             )
         return outputs
+
+
+def _combination_of(manifest: Mapping[str, Any]) -> Combination | None:
+    """Gives how members become one; None for their weighted average.
+
+    Raises:
+        ModelFolderError: If it is none, or of other members or classes.
+    """
+    if (found := manifest.get("combination")) is None:
+        return None
+    try:
+        combination = Combination.from_json(found)
+        fault = combination.fault(len(manifest["members"]), len(manifest["classes"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        fault = f"it cannot be read ({exc!r})"
+    if fault:
+        raise ModelFolderError(f"the combination of members is none: {fault}.", hint=RETRAIN)
+    return combination
 
 
 def _schema_of(manifest: Mapping[str, Any]) -> Schema:

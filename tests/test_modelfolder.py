@@ -77,6 +77,59 @@ def test_predictions_are_the_weighted_mean_of_members(folder, plugin):
     np.testing.assert_allclose(predictor.predict_proba(frame), [expected] * 2)
 
 
+def combined(folder, combination):
+    """Writes the members of a folder again, with a combination."""
+    manifest = read_manifest(folder)
+    members = [
+        Member(
+            m["trial"],
+            m["weight"],
+            m["learner"],
+            [(folder / part["folder"], part["class"]) for part in m["models"]],
+        )
+        for m in manifest["members"]
+    ]
+    header = {
+        k: v for k, v in manifest.items() if k not in {"format", "members", "files", "digest"}
+    }
+    return write(folder.with_name("combined"), {**header, "combination": combination}, members)
+
+
+def test_a_combination_replaces_the_weighted_mean(folder, plugin):
+    pool = {"kind": "linear", "weights": [0.5, 0.0, 0.5], "bias": [], "share": 1.0}
+    combination = {"pools": [pool], "constant": [0.3, 0.7], "temperature": 2.0}
+    frame = pd.DataFrame({"a": [5.0], "b": ["x"]})
+    mixed = 0.5 * np.array([0.9, 0.1]) + 0.5 * np.array([0.3, 0.7])
+    expected = np.sqrt(mixed) / np.sqrt(mixed).sum()
+    found = load(combined(folder, combination), plugin).predict_proba(frame)
+    np.testing.assert_allclose(found, [expected])
+
+
+GOOD_POOL = {"kind": "linear", "weights": [0.5, 0.2, 0.3], "bias": [], "share": 1.0}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pools": []},
+        {"pools": None},
+        {"pools": [{**GOOD_POOL, "weights": [0.5, 0.5]}]},
+        {"pools": [{**GOOD_POOL, "weights": [-1.0, 1.0, 1.0]}]},
+        {"pools": [{**GOOD_POOL, "kind": "cubic"}]},
+        {"pools": [{**GOOD_POOL, "bias": [0.1]}]},
+        {"constant": [1.0]},
+        {"constant": [float("nan"), 0.5]},
+        {"temperature": 0.0},
+        {"temperature": "warm"},
+    ],
+    ids=str,
+)
+def test_a_combination_that_does_not_fit_is_refused(folder, plugin, change):
+    combination = {"pools": [GOOD_POOL], "constant": [0.3, 0.7], "temperature": 1.0, **change}
+    with pytest.raises(ModelFolderError, match="combination"):
+        load(combined(folder, combination), plugin)
+
+
 def test_predicted_labels_have_the_type_of_the_data(folder, plugin):
     labels = load(folder, plugin).predict(pd.DataFrame({"a": [1.0], "b": ["x"]}))
     assert labels.tolist() == [0]

@@ -97,8 +97,7 @@ def to_text(report: Mapping[str, Any], task_file: str) -> str:
     if baseline := report.get("baseline"):
         lines.append(f"baseline {_numbers(baseline)} (constant prediction)")
     if ensemble := report.get("ensemble"):
-        members = " + ".join(f"{weight:.2f} x #{n}" for n, weight in ensemble["weights"])
-        lines.append(f"ensemble {_numbers(ensemble['values'])}: {members}")
+        lines.append(f"ensemble {_numbers(ensemble['values'])}: {_members(ensemble)}")
     if report.get("front"):
         numbers = ", ".join(f"#{point['number']}" for point in report["front"])
         lines.append(f"front    {numbers}")
@@ -113,6 +112,18 @@ def to_text(report: Mapping[str, Any], task_file: str) -> str:
     if report["model"]:
         lines.append(f"predict  autometa predict {report['model']} DATA --output predictions.csv")
     return "\n".join(lines)
+
+
+def _members(ensemble: Mapping[str, Any]) -> str:
+    """Gives how an ensemble is made: ``voting, 0.5 x #3 + 0.5 x #7, temperature 1.20``."""
+    constant, temperature = ensemble["constant_weight"], ensemble["temperature"]
+    parts = [
+        ensemble["strategy"].partition("+")[0],
+        " + ".join(f"{weight:.2f} x #{n}" for n, weight in ensemble["weights"]),
+        f"{constant:.2f} of the constant" if constant >= 0.005 else "",
+        f"temperature {temperature:.2f}" if temperature != 1.0 else "",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _numbers(values: Mapping[str, float]) -> str:

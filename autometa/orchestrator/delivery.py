@@ -97,10 +97,11 @@ class Delivery:
     def delivers(self, number: int) -> bool:
         """Whether the folder holds one trial alone, and it is this one."""
         try:
-            members = modelfolder.read_manifest(self.folder)["members"]
+            manifest = modelfolder.read_manifest(self.folder)
         except ModelFolderError:
             return False
-        return [member["trial"] for member in members] == [number]
+        is_alone = [member["trial"] for member in manifest["members"]] == [number]
+        return is_alone and "combination" not in manifest
 
     def write_single(self, result: TrialResult, models: Sequence[str]) -> None:
         """Delivers one trial."""
@@ -120,28 +121,35 @@ class Delivery:
         Raises:
             StorageError: If it cannot be written; what was delivered before stays.
         """
-        self._write(self.folder, parts, values)
+        self._write(self.folder, parts, values, None)
 
     def replace(
         self,
         parts: Sequence[tuple[TrialResult, float, Sequence[str]]],
         values: Mapping[str, float | None],
+        combination: Mapping[str, Any] | None,
         executor: Executor,
     ) -> bool:
-        """Delivers an average that was not a trial, if it keeps all bounds when measured.
+        """Delivers a combination that was not a trial, if it keeps all bounds when measured.
+
+        Args:
+            parts: As for `write`.
+            values: As for `write`.
+            combination: `Combination.to_json` of the parts; None for their weighted average.
+            executor: Where it is measured.
 
         Returns:
             Whether it was delivered.
         """
         trial = self.folder.with_name("ensemble")
-        self._write(trial, parts, values)
+        self._write(trial, parts, values, combination)
         measured = {**values, **self._measure(trial, executor)}
         kept = all(
             measured.get(name) is not None and float(measured[name] or 0.0) <= bound
             for name, bound in self.evaluation.bounds.items()
         )
         if kept:
-            self._write(self.folder, parts, measured)
+            self._write(self.folder, parts, measured, combination)
         shutil.rmtree(trial, ignore_errors=True)
         return kept
 
@@ -170,9 +178,11 @@ class Delivery:
         folder: Path,
         parts: Sequence[tuple[TrialResult, float, Sequence[str]]],
         values: Mapping[str, float | None],
+        combination: Mapping[str, Any] | None,
     ) -> None:
         header = {
             **self.evaluation.header,
+            **({} if combination is None else {"combination": combination}),
             "values": dict(values),
             "requires": self._requires([result for result, _, _ in parts]),
         }
@@ -238,7 +248,7 @@ def select_ensemble(
     executor: Executor,
     deadline: float,
 ) -> dict[str, Any] | None:
-    """Delivers the ensemble of good trials when it beats the best of them and keeps all bounds.
+    """Delivers a combination of good trials when it beats the best of them and keeps all bounds.
 
     Args:
         delivery: Holds the best single trial already.
@@ -251,7 +261,7 @@ def select_ensemble(
     """
     evaluation = delivery.evaluation
     seconds = deadline - time.monotonic()
-    if len(candidates) < 2 or seconds < 0.2 or evaluation.n_objectives > 1:
+    if not candidates or seconds < 0.2 or evaluation.n_objectives > 1:
         return None
     payload = {
         "prepared": str(evaluation.prepared),
@@ -266,15 +276,16 @@ def select_ensemble(
         _log.warning("no ensemble: %s", report.reason or report.outcome)
         return None
     chosen = dict(report.value)
-    if len(chosen["weights"]) < 2:
+    if chosen["strategy"] == "single":
         return None
     by_number = {result.number: (result, models) for result, models in candidates}
     parts = [(by_number[n][0], w, by_number[n][1]) for n, w in chosen["weights"]]
     try:
-        return chosen if delivery.replace(parts, chosen["values"], executor) else None
+        is_kept = delivery.replace(parts, chosen["values"], chosen["combination"], executor)
     except StorageError as exc:
         _log.warning("the best trial is delivered, not the ensemble: %s", exc)
         return None
+    return chosen if is_kept else None
 
 
 def _files(result: TrialResult, evaluation: Evaluation) -> dict[str, Any]:

@@ -1,175 +1,209 @@
-"""A weighted average of good trials, chosen greedily on out-of-fold predictions.
+"""Which combination of good trials is delivered, chosen on out-of-fold predictions.
 
-Source: Caruana et al., "Ensemble Selection from Libraries of Models", ICML 2004, section 2:
-forward selection with replacement. Deviations: it starts from the single best trial; every
-candidate ensemble is scored as the trials are (mean over folds); the weights are delivered only
-when the same procedure, fitted without a fold and scored on it, beats picking the single best
-trial, scored the same way. Greedy selection on few rows otherwise rewards luck.
+Several ways to combine compete (`STRATEGIES`); each is fitted without a fold and scored on it, and
+so is picking the single best trial. What wins there is fitted on all rows. Choosing on few rows
+otherwise rewards luck.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autometa.measure import Metric, score
-from autometa.prepare import open_prepared
+from autometa.combination import Combination, Pool
+from autometa.measure import Metric
+from autometa.prepared import Prepared, open_prepared
+from autometa.select.calibration import PROPER, calibrated
+from autometa.select.evidence import Evidence, mean_loss
+from autometa.select.pools import bagged, greedy, stacked, voting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
-    Loss = Callable[[Array, Array], float]
 
-MAX_ROUNDS = 30
 PSEUDO_FOLDS = 3
+SINGLE = "single"
+POOLS = {"greedy": greedy, "voting": voting, "stacked": stacked, "bagged": bagged}
+"""By name, in the order in which they are tried while there is time."""
+LEVELS = "levels"
+"""Name of the mean of all pools: models, then pools of models, then their mean."""
+MAX_ROWS = 20_000
+"""Rows beyond which a choice is made on a part of them: it takes seconds, and changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen.
+
+    Args:
+        name: Of the strategy; ``+temperature`` when it is calibrated.
+        combination: Fitted on all rows.
+        loss: On the rows that it was fitted on, minimised sense.
+        honest: Cross-fitted loss of the strategy; NaN if unknown.
+        reference: Cross-fitted loss of picking the single best; NaN if unknown.
+    """
+
+    name: str
+    combination: Combination
+    loss: float
+    honest: float
+    reference: float
 
 
 def select_ensemble(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
-    """Chooses weights; runs in a worker.
+    """Chooses a combination; runs in a worker.
 
     Args:
         payload: ``prepared`` (folder), ``metrics`` (`Metric.to_json`, the first is optimised),
             ``candidates`` (best first: list of ``number`` and ``predictions``, one file per
-            fold), ``seconds`` (after which the ensemble found so far is given).
+            fold), ``seconds`` (after which the best so far is given).
         deadline: Moment of `time.monotonic`.
 
     Returns:
-        ``weights`` ([number, weight] pairs, sum 1), ``values`` (of the ensemble on the selecting
-        rows, by metric), ``single`` (first metric of the best candidate), ``honest`` (of the
-        cross-fitted ensemble, or null when there was no time).
+        ``strategy``; ``weights`` ([number, weight] pairs of those that count, sum 1);
+        ``combination`` (of these, `Combination.to_json`; null for their average);
+        ``constant_weight``; ``temperature``;
+        ``values`` (on the selecting rows, by metric), ``single`` (first metric of the best
+        candidate), ``honest`` (cross-fitted, or null when there was no time).
     """
     prepared = open_prepared(Path(payload["prepared"]))
     metrics = [Metric.from_json(metric) for metric in payload["metrics"]]
-    metric = metrics[0]
     numbers = [int(candidate["number"]) for candidate in payload["candidates"]]
-    stacked = [_stack(candidate["predictions"]) for candidate in payload["candidates"]]
-    predictions = np.stack(stacked)  # (c, n) or (c, n, k)
-    rows = [prepared.split.valid_rows(fold) for fold in range(prepared.split.n_folds)]
-    y = prepared.y[np.concatenate(rows)]  # (n,)
-    folds = _folds([len(r) for r in rows])  # (n,)
     limit = min(deadline, time.monotonic() + float(payload["seconds"]))
-    weights, _, honest = choose(metric, predictions, y, folds, deadline=limit)
-    mixed = _mix(weights, predictions)
-    single = _mean_loss(metric, predictions[0], y, folds)
+    files = [candidate["predictions"] for candidate in payload["candidates"]]
+    evidence = gather(prepared, metrics[0], files, limit)
+    choice = choose(evidence)
+    mixed = choice.combination.apply(evidence.predictions)
+    kept, combination = choice.combination.without_idle()
+    weights = combination.member_weights
     return {
-        "weights": [
-            [number, float(w)] for number, w in zip(numbers, weights, strict=True) if w > 0
-        ],
-        "values": {m.name: m.loss(_mean_loss(m, mixed, y, folds)) for m in metrics},
-        "single": metric.loss(single),
-        "honest": None if math.isnan(honest) else metric.loss(honest),
+        "strategy": choice.name,
+        "weights": [[numbers[i], w] for i, w in zip(kept, weights, strict=True)],
+        "combination": None if combination.is_average else combination.to_json(),
+        "constant_weight": combination.constant_weight,
+        "temperature": combination.temperature,
+        "values": {m.name: m.loss(_mean(m, mixed, evidence)) for m in metrics},
+        "single": metrics[0].loss(evidence.loss(evidence.predictions[0])),
+        "honest": None if math.isnan(choice.honest) else metrics[0].loss(choice.honest),
     }
 
 
-def choose(
-    metric: Metric,
-    predictions: Array,
-    y: Array,
-    folds: Array,
-    *,
-    deadline: float = math.inf,
-) -> tuple[Array, float, float]:
-    """Chooses weights for candidates.
+def gather(
+    prepared: Prepared, metric: Metric, files: Sequence[Sequence[str]], deadline: float
+) -> Evidence:
+    """Reads held-out predictions, and puts the constant of each fold behind them.
 
     Args:
+        prepared: The data.
         metric: What is optimised.
-        predictions: (c, n) values or (c, n, k) probabilities, best candidate first.
-        y: (n,) truth.
-        folds: (n,) fold of each row; the score is the mean over folds.
+        files: One per fold of each candidate, best first.
         deadline: Moment of `time.monotonic`.
-
-    Returns:
-        (c,) weights that sum to 1; their loss; the loss of the cross-fitted weights (NaN if
-        unknown). The first candidate alone when the ensemble does not hold up.
     """
-    alone = np.eye(len(predictions))[0]  # (c,)
-    single = _mean_loss(metric, predictions[0], y, folds)
-    weights = _greedy(metric, predictions, y, folds, deadline)
-    value = _mean_loss(metric, _mix(weights, predictions), y, folds)
-    if not value < single:
-        return alone, single, math.nan
-    honest, reference = _cross_fitted(metric, predictions, y, folds, deadline)
-    if math.isnan(honest) or honest >= reference:
-        return alone, single, honest
-    return weights, value, honest
-
-
-def _greedy(metric: Metric, predictions: Array, y: Array, folds: Array, deadline: float) -> Array:
-    """Adds the candidate that helps most, with replacement, as long as something helps."""
-    counts = np.zeros(len(predictions))
-    counts[0] = 1
-    total = predictions[0].astype(np.float64)  # sum of the chosen, (n,) or (n, k)
-    best = _mean_loss(metric, total, y, folds)
-    for size in range(2, MAX_ROUNDS + 1):
-        losses = []
-        for candidate in predictions:
-            if time.monotonic() > deadline:
-                return np.asarray(counts / counts.sum())
-            losses.append(_mean_loss(metric, (total + candidate) / size, y, folds))
-        chosen = int(np.argmin(losses))
-        if not losses[chosen] < best:
-            break
-        best = losses[chosen]
-        counts[chosen] += 1
-        total += predictions[chosen]
-    return np.asarray(counts / counts.sum())
-
-
-def _cross_fitted(
-    metric: Metric, predictions: Array, y: Array, folds: Array, deadline: float
-) -> tuple[float, float]:
-    """Scores each fold with weights chosen on the others, and the candidate that was best there.
-
-    Both are chosen without the rows that score them: the best candidate's own score is flattered
-    by having been the best of many. A single fold is split into pseudo-folds. NaN when time runs
-    out.
-    """
-    held = folds if folds.max() > 0 else np.arange(len(y)) % PSEUDO_FOLDS
-    losses, reference = [], []
-    for fold in np.unique(held):
-        kept, scored = held != fold, held == fold
-        weights = _greedy(metric, predictions[:, kept], y[kept], folds[kept], deadline)
-        if time.monotonic() > deadline:
-            return math.nan, math.nan
-        mixed = _mix(weights, predictions[:, scored])
-        losses.append(_mean_loss(metric, mixed, y[scored], folds[scored]))
-        leader = _leader(metric, predictions[:, kept], y[kept], folds[kept])
-        reference.append(_mean_loss(metric, predictions[leader, scored], y[scored], folds[scored]))
-    return float(np.mean(losses)), float(np.mean(reference))
-
-
-def _leader(metric: Metric, predictions: Array, y: Array, folds: Array) -> int:
-    return int(np.argmin([_mean_loss(metric, row, y, folds) for row in predictions]))
-
-
-def _mix(weights: Array, predictions: Array) -> Array:
-    return np.asarray(np.tensordot(weights, predictions, axes=1))
-
-
-def _mean_loss(metric: Metric, predictions: Array, y: Array, folds: Array) -> float:
-    """Mean over folds, in the minimised sense; inf where a fold cannot be scored.
-
-    Rows of a fold stand together: slices cost nothing, masks a copy each.
-    """
-    starts = [0, *(np.flatnonzero(np.diff(folds)) + 1), len(folds)]
-    losses = [
-        metric.loss(score(metric, y[start:end], predictions[start:end]))
-        for start, end in pairwise(starts)
+    split = prepared.split
+    rows = [split.valid_rows(fold) for fold in range(split.n_folds)]
+    constants = [
+        np.repeat([_constant(prepared, split.train_rows(fold))], len(rows[fold]), axis=0)
+        for fold in range(split.n_folds)
     ]
-    mean = float(np.mean(losses))
-    return mean if math.isfinite(mean) else math.inf
+    stacks = [np.concatenate([np.load(file, allow_pickle=False) for file in f]) for f in files]
+    predictions = np.stack([*stacks, np.concatenate(constants).astype(np.float32)])
+    folds = np.repeat(np.arange(len(rows)), [len(r) for r in rows])
+    return Evidence(metric, predictions, prepared.y[np.concatenate(rows)], folds, deadline)
 
 
-def _stack(paths: Sequence[str]) -> Array:
-    return np.concatenate([np.load(path, allow_pickle=False) for path in paths])
+def _constant(prepared: Prepared, rows: Array) -> Array:
+    """Gives the mean of the target, or class frequencies with one more row of each (Laplace)."""
+    y = prepared.y[rows]
+    if prepared.n_classes is None:
+        return np.asarray(y.mean())
+    counts = np.bincount(y, minlength=prepared.n_classes)
+    return np.asarray((counts + 1.0) / (len(y) + prepared.n_classes))
 
 
-def _folds(sizes: Sequence[int]) -> Array:
-    return np.repeat(np.arange(len(sizes)), sizes)
+def choose(evidence: Evidence) -> Choice:
+    """Chooses the strategy that holds up on rows it was not fitted on, and fits it on all.
+
+    The single best candidate is given when nothing beats picking it, or there is no time.
+    """
+    evidence = _fewer_rows(evidence)
+    alone = _single(evidence, 0)
+    first = evidence.loss(evidence.predictions[0])
+    if evidence.is_late:
+        return Choice(SINGLE, alone, first, math.nan, math.nan)
+    splits = _splits(evidence)
+    fits = _fits([evidence, *(kept for kept, _ in splits)])
+    honest = {name: _held_out(combinations[1:], splits) for name, combinations in fits.items()}
+    name, reference = min(honest, key=lambda key: honest[key]), honest[SINGLE]
+    fitted = fits[name][0]
+    loss = evidence.loss(fitted.apply(evidence.predictions))
+    if not (honest[name] < reference and loss < first):
+        return Choice(SINGLE, alone, first, reference, reference)
+    return Choice(name, fitted, loss, honest[name], reference)
+
+
+def _splits(evidence: Evidence) -> list[tuple[Evidence, Evidence]]:
+    """Gives for each fold the rows of the others and its own; one fold is cut into pseudo-folds."""
+    folds = evidence.folds
+    held = folds if folds.max() > 0 else np.arange(len(folds)) % PSEUDO_FOLDS
+    return [(evidence.take(held != fold), evidence.take(held == fold)) for fold in np.unique(held)]
+
+
+def _held_out(
+    combinations: Sequence[Combination], splits: Sequence[tuple[Evidence, Evidence]]
+) -> float:
+    """Gives the mean loss on rows that were not fitted on."""
+    pairs = zip(combinations, (scored for _, scored in splits), strict=True)
+    return float(np.mean([rows.loss(own.apply(rows.predictions)) for own, rows in pairs]))
+
+
+def _fits(parts: Sequence[Evidence]) -> dict[str, list[Combination]]:
+    """Fits strategies on every part, one after another, until the deadline.
+
+    The single best is chosen on each part too: the score of the one that is best on all rows is
+    flattered by having been the best of many.
+    """
+    found = {SINGLE: [_single(part, part.leader()) for part in parts]}
+    pools: list[list[Pool]] = []
+    for name, fit in POOLS.items():
+        own = [fit(part) for part in parts]
+        if parts[0].is_late:
+            break
+        pools.append(own)
+        found[name] = [
+            Combination((pool,), part.constant) for pool, part in zip(own, parts, strict=True)
+        ]
+    if len(pools) > 1:
+        columns = zip(*pools, strict=True)
+        found[LEVELS] = [_mean_of(*pair) for pair in zip(columns, parts, strict=True)]
+    if parts[0].is_probability and parts[0].metric.name in PROPER:
+        for name, combinations in list(found.items()):
+            pairs = zip(combinations, parts, strict=True)
+            found[f"{name}+temperature"] = [calibrated(*pair) for pair in pairs]
+    return found
+
+
+def _mean_of(pools: Sequence[Pool], evidence: Evidence) -> Combination:
+    shared = tuple(replace(pool, share=1.0 / len(pools)) for pool in pools)
+    return Combination(shared, evidence.constant)
+
+
+def _single(evidence: Evidence, index: int) -> Combination:
+    weights = np.eye(len(evidence.predictions))[index]
+    return Combination.average(weights.tolist(), evidence.constant)
+
+
+def _fewer_rows(evidence: Evidence) -> Evidence:
+    """Takes every so-manieth row of a large table."""
+    step = math.ceil(len(evidence.y) / MAX_ROWS)
+    return evidence if step == 1 else evidence.take(np.arange(0, len(evidence.y), step))
+
+
+def _mean(metric: Metric, mixed: Array, evidence: Evidence) -> float:
+    return mean_loss(metric, mixed, evidence.y, evidence.folds)
