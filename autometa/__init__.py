@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from autometa.learner import Space as Space
     from autometa.learner import TrainingData as TrainingData
     from autometa.model import Model as Model
+    from autometa.onnxgraph import OnnxGraph as OnnxGraph
+    from autometa.onnxgraph import OnnxOutput as OnnxOutput
+    from autometa.onnxgraph import OnnxScores as OnnxScores
 
 __version__ = "0.1.0"
 
@@ -53,6 +56,9 @@ _HOMES = {
     "MetaFeatureSpec": "hookspecs",
     "Model": "model",
     "NotApplicable": "errors",
+    "OnnxGraph": "onnxgraph",
+    "OnnxOutput": "onnxgraph",
+    "OnnxScores": "onnxgraph",
     "Result": "orchestrator",
     "PriorSampler": "meta.sampler",
     "Space": "learner",

@@ -66,8 +66,9 @@ class LearnerSpec:
         space: ``"package.module:function"``, called without arguments, gives a `Space`.
         modalities: What `TrainingData.X` it takes: ``{"tabular"}``, ``{"image"}``...
         capabilities: Any of ``missing`` (takes NaN itself), ``text``, ``sample_weight``,
-            ``soft_labels``, ``export:onnx``, ``baseline`` (a reference, not searched over),
-            ``opt_in`` (searched only by tasks that name it: too slow for all).
+            ``soft_labels``, ``export:onnx`` (its models have `Model.to_onnx`), ``baseline`` (a
+            reference, not searched over), ``opt_in`` (searched only by tasks that name it: too
+            slow for all).
         cost: CPU cost of the default configuration relative to ridge regression on the same
             table. Only the order matters: defaults are tried cheapest first.
         preload: Modules that are slow to import and harmless to share: workers that search this

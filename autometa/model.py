@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from autometa.onnxgraph import OnnxGraph, OnnxOutput
+
 
 class Model(ABC):
     """A fitted model over raw typed columns.
@@ -50,10 +52,40 @@ class Model(ABC):
             ValueError: If the folder holds anything but what `save` writes.
         """
 
+    def to_onnx(self, graph: OnnxGraph) -> OnnxOutput:
+        """Writes itself into a graph, beside other models.
+
+        Implement it, and declare the capability ``export:onnx``, and the model can be delivered
+        as ONNX, alone and in an ensemble. It is checked against `predict` on every export.
+
+        Args:
+            graph: Has what models are made of: `OnnxGraph.linear`, `OnnxGraph.trees`, or
+                `OnnxGraph.encode` and any operators.
+
+        Raises:
+            NotApplicable: If this model cannot be written; the reason names the part.
+        """
+        raise NotApplicable(f"{type(self).__name__} has no onnx export")
+
     def export(self, format: str, folder: Path) -> None:
         """Writes the model for another runtime.
+
+        Args:
+            format: ``onnx`` writes ``model.onnx`` by `to_onnx`: inputs are raw columns by name,
+                see `OnnxGraph`; the output is ``value`` (n, 1), or ``probabilities``
+                (n, n_classes).
+            folder: An existing folder.
 
         Raises:
             NotApplicable: If this model cannot be written in `format`; the reason names the part.
         """
-        raise NotApplicable(f"{type(self).__name__} has no {format} export")
+        if format != "onnx":
+            raise NotApplicable(f"{type(self).__name__} has no {format} export")
+        from autometa.onnxgraph import OnnxGraph
+        from autometa.onnxgraph.answer import Answer
+
+        graph = OnnxGraph()
+        output = self.to_onnx(graph)
+        n_outputs = len(output.shift)
+        answer = Answer.of_values() if n_outputs == 1 else Answer.of_probabilities(n_outputs)
+        graph.write(folder / "model.onnx", [(1.0, output)], answer)

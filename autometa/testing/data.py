@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -122,6 +123,13 @@ def without_class(data: TrainingData, index: int) -> TrainingData:
     """Gives the rows of all classes but one; `n_classes` stays."""
     rows = np.flatnonzero(data.y != index)
     return replace(data, X=data.X.iloc[rows], y=data.y[rows])  # type: ignore[union-attr]
+
+
+def without_columns(table: Table, names: Collection[str]) -> Table:
+    """Gives a table without these columns; those it has not are ignored."""
+    kept = [name for name in table.X.columns if name not in names]
+    train = replace(table.train, X=table.train.X[kept])
+    return replace(table, train=train, X=table.X[kept])
 
 
 def contradictory(data: TrainingData) -> tuple[TrainingData, np.ndarray[Any, Any]]:

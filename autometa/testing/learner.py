@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,6 +26,7 @@ from autometa.testing.data import (
     with_gaps,
     with_unseen,
     without_class,
+    without_columns,
 )
 from autometa.testing.subject import require
 
@@ -270,6 +272,30 @@ class LearnerContract:
             sureness[0] < sureness[1] or "baseline" in self._spec().capabilities,
             "labels that are less sure give a model that is less sure",
             "fit the shares themselves, or remove the capability soft_labels",
+        )
+
+    def test_export_predicts_the_same(self, problem: str, tmp_path: Path) -> None:
+        """Checks the ONNX file against `predict`, on missing, unseen and extreme values too.
+
+        Tables of numbers and categories, with the default and with a random configuration.
+        """
+        self._needs("export:onnx")
+        spec = self._spec()
+        space = subject.space_of(spec.space)
+        n_written = 0
+        configs = (space.defaults, *subject.random_configs(space, 1))
+        for kind, config in zip(("gaps", "mixed"), configs, strict=False):
+            table = make_table(kind, problem, n_rows=100)
+            table = without_columns(table, ("date", "text"))
+            with contextlib.suppress(NotApplicable):
+                model = subject.learner_of(spec, config).fit(table.train, subject.context())
+                model.export("onnx", tmp_path)
+                subject.check_export(model, tmp_path / "model.onnx", table.X)
+                n_written += 1
+        require(
+            n_written > 0 or "baseline" in spec.capabilities,
+            "a learner that declares export:onnx writes models of numbers and categories",
+            "implement Model.to_onnx, or remove the capability",
         )
 
     # -- save and load ---------------------------------------------------------------------------

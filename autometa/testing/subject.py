@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from autometa.errors import NotApplicable, PluginError
@@ -24,6 +25,7 @@ from autometa.plugins import load_plugins
 from autometa.registry import Registry
 from autometa.resolve import resolve
 from autometa.speccheck import check_spec
+from autometa.testing.data import with_gaps, with_unseen
 from autometa.trial import ParamValue
 
 T = TypeVar("T")
@@ -240,6 +242,24 @@ def check_saved(model: Model, folder: Path) -> None:
         "a model is saved as JSON, arrays, safetensors, skops, ONNX or text, never as a pickle",
         f"write {', '.join(found)} in another way",
     )
+
+
+def check_export(model: Model, path: Path, X: pd.DataFrame) -> None:
+    """Checks a file against its model: as they are, with gaps, and with what it never saw."""
+    from autometa.onnxgraph.feeds import columns_of, feeds_of, open_session
+    from autometa.onnxgraph.parity import TOLERANCE, difference
+
+    session = open_session(str(path))
+    gaps = with_gaps(X, np.random.default_rng(2), share=0.5)
+    for rows in (X, with_unseen(X), gaps, X.iloc[:1]):
+        feeds = feeds_of(columns_of(session), rows)
+        got = session.run(None, feeds)[0]
+        apart = difference(model.predict(rows), got)
+        require(
+            apart <= TOLERANCE,
+            f"the exported file predicts as the model does, within {TOLERANCE}",
+            f"correct to_onnx: they are {apart:.3g} apart",
+        )
 
 
 def check_foreign_folder(model: Model, folder: Path) -> None:

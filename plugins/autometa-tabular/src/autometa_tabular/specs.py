@@ -6,7 +6,7 @@ from autometa import LearnerSpec
 
 _BOTH = frozenset({"classification", "regression"})
 # Costs are the mean CPU seconds of the defaults on 21 tables of up to 3,000 rows, over ridge's.
-_ALL_ROWS = frozenset({"missing", "text", "sample_weight", "soft_labels"})
+_ALL_ROWS = frozenset({"missing", "text", "sample_weight", "soft_labels", "export:onnx"})
 
 _FORMATS = {
     "dummy": "constant",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from autometa import EncodingPlan
+from autometa import EncodingPlan, OnnxGraph, OnnxOutput
 from autometa_tabular.classes import Array, Classes
+from autometa_tabular.models.lightgbm_text import read_trees
 from autometa_tabular.models.tabular import TabularModel, load_plan
 from autometa_tabular.storage import read_json, write_json
 
@@ -68,6 +69,16 @@ class BoosterModel(TabularModel):
             return np.column_stack([1.0 - outputs, outputs])
         shares: Array = outputs / outputs.sum(axis=1, keepdims=True)
         return shares
+
+    def to_onnx(self, graph: OnnxGraph) -> OnnxOutput:
+        """Writes itself into a graph, see `Model.to_onnx`."""
+        n_present = 1 if self.classes is None else len(self.classes.present)
+        base = np.zeros(1 if n_present == 2 else n_present)
+        scores = graph.trees(self.plan, read_trees(self.text), base)
+        if self.classes is None:
+            center, spread = self.scale
+            return OnnxOutput.values(scores, scale=spread, shift=center)
+        return self.onnx_probabilities(scores, "softmax")
 
     def save(self, folder: Path) -> None:
         """Writes ``plan.json``, ``booster.json`` and ``booster.txt``."""

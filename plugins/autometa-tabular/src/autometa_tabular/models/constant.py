@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from autometa import Model, TrainingData
+from autometa import Model, OnnxGraph, OnnxOutput, TrainingData
 from autometa_tabular.classes import Array, Classes, one_hot
 from autometa_tabular.storage import read_json, write_json
 
@@ -42,6 +42,10 @@ class ConstantModel(Model):
     def predict(self, X: pd.DataFrame | np.ndarray[Any, Any]) -> Array:
         """Predicts rows, see `Model.predict`."""
         return np.repeat(np.array([self.value], dtype=np.float64), len(X), axis=0)
+
+    def to_onnx(self, graph: OnnxGraph) -> OnnxOutput:
+        """Writes itself into a graph, see `Model.to_onnx`."""
+        return OnnxOutput.constant(np.atleast_1d(self.value).tolist())
 
     def save(self, folder: Path) -> None:
         """Writes ``constant.json``."""

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from autometa import EncodingPlan
+from autometa import EncodingPlan, OnnxGraph, OnnxOutput
 from autometa_tabular.classes import Array, Classes
 from autometa_tabular.models.tabular import TabularModel, load_plan, softmax
 from autometa_tabular.storage import read_arrays, read_json, write_arrays, write_json
@@ -57,6 +57,15 @@ class LinearModel(TabularModel):
             return softmax(outputs)
         values: Array = outputs[:, 0] if self.bounds is None else outputs[:, 0].clip(*self.bounds)
         return values if self.log_factor is None else self.log_factor * np.exp(values)
+
+    def to_onnx(self, graph: OnnxGraph) -> OnnxOutput:
+        """Writes itself into a graph, see `Model.to_onnx`."""
+        scores = graph.linear(self.plan, self.coef, self.intercept)
+        if self.classes is not None:
+            return self.onnx_probabilities(scores, "softmax")
+        is_log = self.log_factor is not None
+        scale = 1.0 if self.log_factor is None else self.log_factor
+        return OnnxOutput.values(scores, scale=scale, bounds=self.bounds, is_log=is_log)
 
     def save(self, folder: Path) -> None:
         """Writes ``plan.json``, ``linear.json`` and ``linear.npz``."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autometa import EncodingPlan, Model
+from autometa import EncodingPlan, Model, NotApplicable, OnnxGraph, OnnxOutput, OnnxScores
 from autometa_tabular.classes import Array, Classes
 
 if TYPE_CHECKING:
@@ -46,6 +46,27 @@ class TabularModel(Model):
             raise TypeError("a tabular model predicts a DataFrame of typed columns")
         outputs = self.predict_encoded(self.plan.transform(X))
         return outputs if self.classes is None else self.classes.expand(outputs)
+
+    def to_onnx(self, graph: OnnxGraph) -> OnnxOutput:
+        """Writes itself into a graph, see `Model.to_onnx`; by default it declines."""
+        raise NotApplicable(f"a {self.format} model has no onnx export")
+
+    def onnx_probabilities(self, scores: OnnxScores, link: str) -> OnnxOutput:
+        """Gives the output of scores of the classes that the model knows.
+
+        Args:
+            scores: (n, n_present), or (n, 1) of the second of two classes.
+            link: See `OnnxOutput.probabilities`.
+        """
+        if self.classes is None:
+            raise TypeError("regression has no probabilities")
+        return OnnxOutput.probabilities(
+            scores,
+            link=link,
+            n_classes=self.classes.n_classes,
+            present=self.classes.present,
+            floor=self.classes.floor,
+        )
 
     def save_plan(self, folder: Path) -> None:
         """Writes the encoding plan."""

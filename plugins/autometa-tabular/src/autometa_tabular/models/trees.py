@@ -13,7 +13,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from autometa import EncodingPlan
+from autometa import EncodingPlan, OnnxGraph, OnnxOutput
 from autometa_tabular.classes import Array, Classes
 from autometa_tabular.models.tabular import TabularModel, load_plan, softmax
 from autometa_tabular.storage import read_arrays, read_json, write_arrays, write_json
@@ -143,6 +143,13 @@ class TreesModel(TabularModel):
         reached = self.trees.values[self.trees.leaves(Z)].reshape(len(Z), -1, k)  # (n, rounds, k)
         sums: Array = reached.sum(axis=1, dtype=np.float64) + self.base
         return sums
+
+    def to_onnx(self, graph: OnnxGraph) -> OnnxOutput:
+        """Writes itself into a graph, see `Model.to_onnx`."""
+        scores = graph.trees(self.plan, self.trees, self.base)
+        if self.classes is None:
+            return OnnxOutput.values(scores)
+        return self.onnx_probabilities(scores, "softmax" if self.link == "logits" else self.link)
 
     def save(self, folder: Path) -> None:
         """Writes ``plan.json``, ``trees.json`` and ``trees.npz``."""
