@@ -13,6 +13,7 @@ COMMANDS = {
     "optimize": ("autometa.cli.optimize:optimize", "Search, or go on searching, for a model."),
     "status": ("autometa.cli.status:status", "Show how a search stands."),
     "predict": ("autometa.cli.predict:predict", "Predict rows with a model folder."),
+    "serve": ("autometa.cli.serve:serve", "Answer requests for predictions over HTTP."),
     "ui": ("autometa.cli.ui:ui", "Open the tracked trials in MLflow."),
     "knowledge": ("autometa.cli.knowledge:knowledge", "Show and add to what past tasks taught."),
     "plugins": ("autometa.cli.plugins:plugins", "Show, check and begin plugins."),

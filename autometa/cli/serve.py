@@ -1,0 +1,83 @@
+"""``autometa serve``: predictions over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from autometa.cli import output
+from autometa.cli.options import Command, Settings, examples
+
+
+@examples(
+    "autometa serve MODEL",
+    "autometa serve MODEL --host 0.0.0.0 --token-file token.txt",
+)
+@click.command(
+    "serve",
+    cls=Command,
+    epilog="POST /predict takes JSON or CSV; /docs describes it. SIGTERM or Ctrl-C ends it.",
+)
+@click.argument("model", metavar="MODEL", type=click.Path())
+@click.option("--host", default="127.0.0.1", show_default=True, help="Another one needs a token.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 = a free one."
+)
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    help="Holds the token that clients must send; else AUTOMETA_SERVE_TOKEN may.",
+)
+@click.option(
+    "--max-rows",
+    default=10_000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Most rows of a request.",
+)
+@click.option(
+    "--max-mib",
+    default=8.0,
+    show_default=True,
+    type=click.FloatRange(0, 1024, min_open=True),
+    help="Largest body in MiB.",
+)
+@click.option(
+    "--rate",
+    default=1000.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Requests a second and client; 0 = no limit.",
+)
+@click.pass_obj
+def serve(
+    settings: Settings,
+    model: str,
+    *,
+    host: str,
+    port: int,
+    token_file: str | None,
+    max_rows: int,
+    max_mib: float,
+    rate: float,
+) -> None:
+    """Answer requests for predictions of the model folder MODEL until Ctrl-C or SIGTERM."""
+    from autometa import defaults
+
+    def ready(url: str) -> None:
+        known: dict[str, Any] = {"url": url, "docs": f"{url}/docs", "model": model}
+        output.print_result(settings, known, url)
+        output.note(settings, f"serving until Ctrl-C; {url}/docs describes it")
+
+    defaults.serve_model(
+        model,
+        host=host,
+        port=port,
+        token_file=token_file,
+        max_rows=max_rows,
+        max_bytes=int(max_mib * 2**20),
+        per_second=rate,
+        plugins=settings.plugins,
+        ready=ready,
+    )
