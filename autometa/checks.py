@@ -9,6 +9,7 @@ from typing import Any
 from autometa.checking.suite import check_table
 from autometa.checking.table import CheckedTable
 from autometa.prepared import Prepared, open_prepared
+from autometa.schema import Schema
 
 
 def run_checks(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
@@ -36,11 +37,12 @@ def checked_table(prepared: Prepared, seed: int) -> CheckedTable:
         prepared: From `open_prepared`.
         seed: Of the samples.
     """
+    X = prepared.table
     return CheckedTable(
-        X=prepared.X,
+        X=X,
         y=prepared.y,
         split=prepared.split,
-        schema=prepared.schema,
+        schema=prepared.schema if X is prepared.X else Schema.infer(X),
         classes=prepared.classes,
         target=str(prepared.info["target"]),
         dropped=prepared.info["dropped"],

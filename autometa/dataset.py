@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from autometa.errors import DataError
+from autometa.images import Images, Rows, as_images
 from autometa.schema import Schema, read_table
 
 __all__ = ["Dataset", "Schema"]
@@ -29,6 +31,8 @@ class Dataset:
         notes: What was parsed or changed, one line each.
         read_notes: Those of `notes` that the adapter made.
         decimal: Decimal mark of numbers in texts as it was given, ``.`` or ``,``; else None.
+        images: (n, h, w, c) uint8 where the rows are images; the columns then hold the target and
+            what else is known of each, and are not learnt from.
 
     Example:
         >>> import pandas as pd
@@ -46,6 +50,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     read_notes: tuple[str, ...] = ()
     decimal: str | None = None
+    images: Images | None = field(default=None, repr=False)
 
     @classmethod
     def from_frame(
@@ -73,6 +78,38 @@ class Dataset:
         read_notes = tuple(notes)
         return cls(frame, found, raw, (*read_notes, *changes), read_notes, decimal)
 
+    @classmethod
+    def from_images(
+        cls, images: np.ndarray[Any, Any], columns: pd.DataFrame, notes: Iterable[str] = ()
+    ) -> Dataset:
+        """Gives the dataset of images; this is what adapters of images call.
+
+        Args:
+            images: (n, h, w) or (n, h, w, c) uint8, with 1, 3 or 4 channels.
+            columns: (n, d) what is known of each, such as its label.
+            notes: What the adapter had to change, one line each.
+
+        Raises:
+            DataError: If the images have another shape or type, or there are more or fewer rows.
+        """
+        checked = as_images(images)
+        if len(checked) != len(columns):
+            raise DataError(
+                f"there are {len(checked)} images, but {len(columns)} rows that tell of them.",
+                hint="Give one row for each image, in the same order.",
+            )
+        return replace(cls.from_frame(columns, notes), images=checked)
+
+    @property
+    def modality(self) -> str:
+        """``image`` or ``tabular``: by this learners are chosen."""
+        return "tabular" if self.images is None else "image"
+
+    @property
+    def inputs(self) -> Rows:
+        """What a loaded model folder predicts: the images, or the table as it was read."""
+        return self.raw if self.images is None else self.images
+
     def raw_column(self, name: str) -> pd.Series[Any]:
         """Gives (n,) the values of a column as they were read.
 
@@ -91,6 +128,9 @@ class Dataset:
             total.update(json.dumps(str(name)).encode())
             for part in _content(values):
                 total.update(part)
+        if self.images is not None:
+            total.update(json.dumps(self.images.shape).encode())
+            total.update(np.ascontiguousarray(self.images).data)
         return total.hexdigest()
 
     def __len__(self) -> int:

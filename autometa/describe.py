@@ -26,7 +26,7 @@ def describe(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     """
     prepared = open_prepared(Path(payload["prepared"]))
     rows = prepared.split.development_rows()
-    X, y = prepared.X.iloc[rows], prepared.y[rows]
+    X, y = prepared.table.iloc[rows], prepared.y[rows]
     features = compute(X, y, prepared.n_classes, seed=int(payload["seed"]))
     for name, factory in payload["further"]:
         features[name] = float(resolve(factory)(X, y))

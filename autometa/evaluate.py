@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
+from autometa.images import take
 from autometa.learner import FitContext, TrainingData
 from autometa.making import class_reference, make
 from autometa.measure import Metric, prediction_fault, score
@@ -25,7 +27,6 @@ from autometa.prepare import Prepared, open_prepared
 from autometa.workspace import writing
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
 EXAMPLE_ROWS = 3
@@ -63,7 +64,7 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     fit_seconds = time.perf_counter() - started
 
     rows = prepared.split.valid_rows(fold)
-    predictions = model.predict(prepared.X.iloc[rows])
+    predictions = model.predict(take(prepared.X, rows))
     if fault := prediction_fault(predictions, len(rows), prepared.n_classes):
         return {"invalid": f"{payload['learner']}: {fault}"}
     metrics = [Metric.from_json(metric) for metric in payload["metrics"]]
@@ -77,7 +78,7 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     keep = limit is None or metrics[0].loss(scores[0]) <= limit
     written = _write(model, folder / f"model-{fold}", payload["learner"]) if keep else None
     if written is not None and fold == 0:
-        sample = prepared.X.iloc[rows[:CHECKED_ROWS]]
+        sample = take(prepared.X, rows[:CHECKED_ROWS])
         if fault := _reading_fault(type(model), folder / f"model-{fold}", sample, predictions):
             return {"invalid": f"{payload['learner']}: {fault}"}
     return {"scores": scores, "model": written, "fit_seconds": fit_seconds}
@@ -100,7 +101,7 @@ def training_data(
         n_rows = max(2, round(fidelity * len(rows)))
         rows = np.sort(rng.choice(rows, size=n_rows, replace=False))
     data = TrainingData(
-        X=prepared.X.iloc[rows],
+        X=take(prepared.X, rows),
         y=prepared.y[rows],
         n_classes=prepared.n_classes,
         names=tuple(prepared.classes),
@@ -154,7 +155,7 @@ def measure_folder(payload: Mapping[str, Any], deadline: float) -> dict[str, Any
     rows = prepared.split.valid_rows(0)
     seconds: list[float] = []
     for call in range(LATENCY_WARMUP + LATENCY_CALLS):
-        frame = prepared.X.iloc[rows[[call % len(rows)]]]
+        frame = take(prepared.X, rows[[call % len(rows)]])
         started = time.perf_counter()
         predictor.predict(frame)
         seconds.append(time.perf_counter() - started)
@@ -169,7 +170,7 @@ def score_folder(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
 
     Args:
         payload: ``folder``, ``prepared``, ``metrics``, ``packages``, ``example`` (a CSV file that
-            takes a few rows, for whoever wants to see what goes in).
+            takes a few rows, for whoever wants to see what goes in; not written of images).
         deadline: Not used: the last step of a search is worth finishing.
 
     Returns:
@@ -177,13 +178,14 @@ def score_folder(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         on these rows.
     """
     prepared = open_prepared(Path(payload["prepared"]))
-    example = prepared.X.iloc[prepared.split.development_rows()[:EXAMPLE_ROWS]]
-    example.to_csv(payload["example"], index=False)
+    example = take(prepared.X, prepared.split.development_rows()[:EXAMPLE_ROWS])
+    if isinstance(example, pd.DataFrame):
+        example.to_csv(payload["example"], index=False)
     rows = prepared.split.test_rows()
     if not len(rows):
         return {"scores": {}}
     predictor = load_model(payload["folder"], packages=frozenset(payload["packages"]))
-    predictions = predictor.average(prepared.X.iloc[rows])
+    predictions = predictor.average(take(prepared.X, rows))
     metrics = [Metric.from_json(metric) for metric in payload["metrics"]]
     return {
         "scores": {metric.name: score(metric, prepared.y[rows], predictions) for metric in metrics}

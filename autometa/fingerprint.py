@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from autometa.images import Rows, row_hashes
 from autometa.schema import Schema
 
 N_HASHES = 64
@@ -21,11 +22,16 @@ def column_signature(schema: Schema) -> str:
     return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
 
 
-def row_minhash(X: pd.DataFrame, y: np.ndarray[Any, Any]) -> list[int]:
+def image_signature(shape: tuple[int, ...]) -> str:
+    """Gives a SHA-256 (hex) of the shape (h, w, c) of images."""
+    return hashlib.sha256(json.dumps(["image", *shape]).encode()).hexdigest()
+
+
+def row_minhash(X: Rows, y: np.ndarray[Any, Any]) -> list[int]:
     """Gives a MinHash of the rows: the share of equal entries estimates how many rows are shared.
 
     Args:
-        X: (n, d) canonical columns; their order does not matter.
+        X: (n, d) canonical columns, whose order does not matter; or (n, h, w, c) images.
         y: (n,) target.
 
     Returns:
@@ -35,9 +41,15 @@ def row_minhash(X: pd.DataFrame, y: np.ndarray[Any, Any]) -> list[int]:
         Broder, On the resemblance and containment of documents (1997); hashes by SplitMix64.
     """
     rows = pd.util.hash_array(y.astype(np.float64))
+    if not isinstance(X, pd.DataFrame):
+        return _minhash(rows + _mixed(row_hashes(X)))
     names = pd.util.hash_array(np.array([str(name) for name in X.columns], dtype=object))
     for name, (_, values) in zip(names, X.items(), strict=True):
         rows = rows + _mixed(_column_hash(values) ^ name)
+    return _minhash(rows)
+
+
+def _minhash(rows: np.ndarray[Any, Any]) -> list[int]:
     steps = np.arange(N_HASHES, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return [int(_mixed(rows + step).min() >> np.uint64(32)) for step in steps]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from autometa.adapter import DataAdapter
 from autometa.dataset import Dataset
-from autometa.errors import PluginError
+from autometa.errors import DataError, PluginError
+from autometa.images import Images
 from autometa.resolve import resolve
 from autometa.schema import require_columns
 
@@ -48,4 +50,22 @@ def _joined(datasets: Sequence[Dataset], sources: Sequence[str]) -> Dataset:
         shown = ", ".join(map(repr, list(further)[:3]))
         notes.append(f"left out, since not every file has it: {shown}")
     read = dict.fromkeys(note for dataset in datasets for note in dataset.read_notes)
+    if datasets[0].images is not None:
+        images = _joined_images(datasets, sources)
+        return Dataset.from_images(images, raw, [*notes, *read])
     return Dataset.from_frame(raw, [*notes, *read], decimal=datasets[0].decimal)
+
+
+def _joined_images(datasets: Sequence[Dataset], sources: Sequence[str]) -> Images:
+    shape = None
+    parts = []
+    for dataset, source in zip(datasets, sources, strict=True):
+        images = dataset.images
+        shape = shape or (None if images is None else images.shape[1:])
+        if images is None or images.shape[1:] != shape:
+            raise DataError(
+                f"{source} does not hold images of the shape {shape} like {sources[0]}.",
+                hint="Give files whose images have one shape.",
+            )
+        parts.append(images)
+    return np.concatenate(parts)

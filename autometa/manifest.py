@@ -102,6 +102,7 @@ def check(folder: Path, manifest: Mapping[str, Any]) -> None:
         _demand(isinstance(manifest.get(key), kind), folder, f"{key} must be a {noun}")
     _check_classes(folder, manifest)
     _check_columns(folder, manifest["schema"].get("columns"))
+    _check_shape(folder, manifest.get("image_shape"))
     for key in ("files", "requires"):
         texts = manifest.get(key, {})  # what is only measured requires nothing
         is_text = isinstance(texts, dict) and all(isinstance(v, str) for v in texts.values())
@@ -142,6 +143,16 @@ def _check_columns(folder: Path, columns: Any) -> None:
         categories = column.get("categories", [])
         is_known = isinstance(categories, list) and _are_unique_texts(categories)
         _demand(is_known, folder, "categories must be unique texts")
+
+
+def _check_shape(folder: Path, shape: Any) -> None:
+    """Checks height, width and channels of a model for images; None is a table's."""
+    is_shape = isinstance(shape, list) and len(shape) == 3 and all(map(_is_positive, shape))
+    _demand(shape is None or is_shape, folder, "image_shape must be three positive numbers")
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def _are_unique_texts(values: list[Any]) -> bool:

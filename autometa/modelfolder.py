@@ -194,12 +194,12 @@ class Predictor:
         self._members = members
         self._combination = _combination_of(manifest)
 
-    def predict(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
+    def predict(self, frame: pd.DataFrame | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Predicts rows.
 
         Args:
             frame: (n, d) raw columns as in the training file, in any order; further ones are
-                ignored.
+                ignored. Of a model for images: (n, h, w) or (n, h, w, c) uint8.
 
         Returns:
             (n,) labels as the user wrote them, or (n,) float64 values.
@@ -215,7 +215,7 @@ class Predictor:
         labels: np.ndarray[Any, Any] = np.asarray(self.labels)[raw.argmax(axis=1)]
         return labels
 
-    def predict_proba(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
+    def predict_proba(self, frame: pd.DataFrame | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Gives (n, n_classes) probabilities in the order of `classes`.
 
         Raises:
@@ -233,14 +233,23 @@ class Predictor:
         convert = CLASS_KINDS[self.manifest.get("class_kind", "str")]
         return [convert(label) for label in self.classes]
 
-    def _average(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
+    def _average(self, frame: pd.DataFrame | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        import pandas as pd
+
+        from autometa.errors import DataError
+        from autometa.images import require_shape
+
+        if (shape := self.manifest.get("image_shape")) is not None:
+            return self.average(require_shape(frame, tuple(shape)))
+        if not isinstance(frame, pd.DataFrame):
+            raise DataError(f"the model predicts a table, but got {type(frame).__name__}.")
         return self.average(self.schema.apply(frame))
 
-    def average(self, X: pd.DataFrame) -> np.ndarray[Any, Any]:
+    def average(self, X: pd.DataFrame | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Gives (n,) values or (n, n_classes) probabilities of rows in canonical columns.
 
         Args:
-            X: (n, d) as `Schema.apply` gives it.
+            X: (n, d) as `Schema.apply` gives it, or (n, h, w, c) images.
 
         Raises:
             ModelFolderError: If a model of the folder cannot predict, or gives what is no
@@ -257,7 +266,9 @@ class Predictor:
         weights = [weight for weight, _ in self._members]
         return np.asarray(np.sum([w * p for w, p in zip(weights, parts, strict=True)], axis=0))
 
-    def _outputs(self, model: Model, X: pd.DataFrame) -> np.ndarray[Any, Any]:
+    def _outputs(
+        self, model: Model, X: pd.DataFrame | np.ndarray[Any, Any]
+    ) -> np.ndarray[Any, Any]:
         """Gives what one model says, once it is known to be what a model may say."""
         import numpy as np
 

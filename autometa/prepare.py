@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ import pandas as pd
 
 from autometa.dataset import Dataset
 from autometa.errors import DataError
-from autometa.fingerprint import column_signature, row_minhash
+from autometa.fingerprint import column_signature, image_signature, row_minhash
+from autometa.images import Rows, require_shape, take
 from autometa.inference import numbers_of
 from autometa.loading import load_dataset
 from autometa.prepared import Prepared, open_prepared, write_prepared
@@ -30,7 +31,7 @@ _TEST_WORDS = frozenset({"test", "true", "1", "1.0", "yes", "y", "t", "holdout"}
 class _Table:
     """The rows on their way: features, target, and what the split needs to know of each."""
 
-    X: pd.DataFrame
+    X: Rows
     y: np.ndarray[Any, Any]
     groups: np.ndarray[Any, Any] | None
     times: np.ndarray[Any, Any] | None
@@ -55,7 +56,8 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         all that was read; ``schema`` of the features; ``dropped`` (``column``, ``reason``);
         ``warnings``; ``overlap`` (of a given test part, the share of rows whose ``group`` also
         has development rows, or whose ``time`` is before the last one's); ``column_signature``
-        and ``row_minhash``, by which the same data is recognised later.
+        and ``row_minhash``, by which the same data is recognised later; ``modality``, and of
+        images ``image_shape`` (height, width, channels).
 
     Raises:
         DataError: If the data cannot be read, or cannot be used for this task.
@@ -87,11 +89,22 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         "dropped": [{"column": c.name, "reason": c.reason} for c in _left_out(dataset, roles)],
         "warnings": [*warnings, *notes],
         "overlap": _overlap(dataset, test, roles),
-        "column_signature": column_signature(schema),
+        **_describe_inputs(table.X, schema),
         "row_minhash": row_minhash(table.X, table.y),
     }
     write_prepared(Path(payload["folder"]), table.X, table.y, split, info)
     return info
+
+
+def _describe_inputs(X: Rows, schema: Schema) -> dict[str, Any]:
+    if isinstance(X, pd.DataFrame):
+        return {"modality": "tabular", "column_signature": column_signature(schema)}
+    shape = X.shape[1:]
+    return {
+        "modality": "image",
+        "image_shape": list(shape),
+        "column_signature": image_signature(shape),
+    }
 
 
 def _load_test(payload: Mapping[str, Any]) -> Dataset:
@@ -127,6 +140,8 @@ def _read_target(dataset: Dataset, payload: Mapping[str, Any]) -> Target:
 
 
 def _features(dataset: Dataset, roles: Mapping[str, str]) -> Schema:
+    if dataset.images is not None:
+        return Schema(())
     schema = dataset.schema.without(roles.values())
     if not schema.names:
         left_out = "; ".join(describe_dropped(_left_out(dataset, roles)))
@@ -167,16 +182,21 @@ def _usable_rows(
         warnings.append(f"{int(lost.sum())} rows have no time and are not used")
         keep = keep & ~lost
     rows = np.flatnonzero(keep)
-    X = dataset.frame[list(schema.names)]
+    X = dataset.frame[list(schema.names)] if dataset.images is None else dataset.images
     groups = _groups(dataset, roles.get("validation.group"), warnings)
     is_test = _test_marks(dataset, roles.get("data.test"))
     return _Table(
-        X=X if keep.all() else X.iloc[rows].reset_index(drop=True),
+        X=X if keep.all() else _taken(X, rows),
         y=y[rows],
         groups=None if groups is None else groups[rows],
         times=None if times is None else times[rows],
         is_test=None if is_test is None else is_test[rows],
     )
+
+
+def _taken(X: Rows, rows: np.ndarray[Any, Any]) -> Rows:
+    taken: Rows = take(X, rows)
+    return taken.reset_index(drop=True) if isinstance(taken, pd.DataFrame) else taken
 
 
 def _times(dataset: Dataset, name: str | None) -> np.ndarray[Any, Any] | None:
@@ -260,7 +280,7 @@ def _append_test(
     """Adds the rows of a test file behind the others."""
     name = str(payload["target"])
     require_columns([name, *schema.names], test.schema.all_names, "data.test: it has no column")
-    _, X, changes = read_table(test.raw, schema=schema)
+    X, changes = _test_inputs(table.X, test, schema)
     warnings.extend(f"test file: {line}" for line in changes)
     y, usable = _test_target(test, target, name=name)
     if n_lost := int((~usable).sum()):
@@ -271,13 +291,27 @@ def _append_test(
             hint="Give a file with the target filled in.",
         )
     rows, n_train = np.flatnonzero(usable), len(table.y)
-    table.X = pd.concat([table.X, X.iloc[rows]], ignore_index=True)
+    table.X = _joined(table.X, _taken(X, rows))
     table.y = np.concatenate([table.y, y[rows]])
     table.is_test = np.arange(len(table.y)) >= n_train
     if table.groups is not None:
         table.groups = np.append(table.groups, np.full(len(rows), -1))
     if table.times is not None:
         table.times = np.append(table.times, np.full(len(rows), np.inf))
+
+
+def _test_inputs(X: Rows, test: Dataset, schema: Schema) -> tuple[Rows, Sequence[str]]:
+    """Gives the rows of a test file in the form of X, and what had to be changed."""
+    if isinstance(X, pd.DataFrame):
+        _, frame, changes = read_table(test.raw, schema=schema)
+        return frame, changes
+    return require_shape(test.inputs, X.shape[1:]), []
+
+
+def _joined(first: Rows, second: Rows) -> Rows:
+    if isinstance(first, pd.DataFrame) and isinstance(second, pd.DataFrame):
+        return pd.concat([first, second], ignore_index=True)
+    return np.concatenate([first, second])
 
 
 def _test_target(test: Dataset, target: Target, *, name: str) -> tuple[np.ndarray[Any, Any], Mask]:
@@ -345,7 +379,7 @@ def _describe_split(table: _Table, split: Split) -> dict[str, Any]:
         "n_rows": len(table.y),
         "n_train": len(table.y) - n_test,
         "n_test": n_test,
-        "n_features": table.X.shape[1],
+        "n_features": int(np.prod(table.X.shape[1:])),
         "n_folds": split.n_folds,
         "split": split.kind,
     }

@@ -1,7 +1,7 @@
 """The prepared folder: what every job reads, memory-mapped.
 
-``table.arrow`` (features, Arrow IPC), ``target.npy``, ``folds.npy``, and ``prepared.json``, which
-is written last: a folder without it is not complete.
+``table.arrow`` (features, Arrow IPC) or ``images.npy``, ``target.npy``, ``folds.npy``, and
+``prepared.json``, which is written last: a folder without it is not complete.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ import pyarrow as pa
 
 from autometa.columns import Column, Values, typed_array
 from autometa.errors import StorageError
+from autometa.images import Images, Rows, thumbnails
 from autometa.schema import Schema
 from autometa.split import Split
 
-TABLE, TARGET, FOLDS, INFO = "table.arrow", "target.npy", "folds.npy", "prepared.json"
+TABLE, IMAGES = "table.arrow", "images.npy"
+TARGET, FOLDS, INFO = "target.npy", "folds.npy", "prepared.json"
 
 # A frame of views costs a block per column, which makes taking rows slow when there are many.
 _MOST_VIEWS = 256
@@ -34,8 +36,8 @@ class Prepared:
     """A prepared table, shared by all jobs of a process: take rows from it, do not change it.
 
     Args:
-        X: (n, d) canonical feature columns, test part included. Its numbers are read-only; rows
-            taken with ``iloc[positions]`` are a copy.
+        X: (n, d) canonical feature columns, or (n, h, w, c) images, test part included. Its
+            numbers are read-only; rows that `autometa.images.take` gives are a copy.
         y: (n,) read-only int64 class indices or float64 values.
         split: The part of each row.
         n_classes: Number of classes, None for regression.
@@ -43,7 +45,7 @@ class Prepared:
         info: What `autometa.prepare.prepare` returned.
     """
 
-    X: pd.DataFrame
+    X: Rows
     y: np.ndarray[Any, Any]
     split: Split
     n_classes: int | None
@@ -55,15 +57,20 @@ class Prepared:
         """The feature columns."""
         return Schema.from_json(self.info["schema"])
 
+    @property
+    def table(self) -> pd.DataFrame:
+        """X where it is a table, else its thumbnails (`autometa.images.thumbnails`)."""
+        return self.X if isinstance(self.X, pd.DataFrame) else thumbnails(self.X)
+
 
 def write_prepared(
-    folder: Path, X: pd.DataFrame, y: np.ndarray[Any, Any], split: Split, info: Mapping[str, Any]
+    folder: Path, X: Rows, y: np.ndarray[Any, Any], split: Split, info: Mapping[str, Any]
 ) -> None:
     """Writes a prepared folder, each file whole or not at all.
 
     Args:
         folder: An existing folder.
-        X: (n, d) canonical columns of ``info["schema"]``.
+        X: (n, d) canonical columns of ``info["schema"]``, or (n, h, w, c) images.
         y: (n,) target.
         split: The part of each row.
         info: JSON object.
@@ -74,7 +81,7 @@ def write_prepared(
     schema = Schema.from_json(info["schema"])
     text = json.dumps(info, ensure_ascii=False).encode("utf-8", "surrogatepass")
     files: dict[str, Callable[[BinaryIO], object]] = {
-        TABLE: lambda file: _write_table(file, schema, X),
+        **_writing(schema, X),
         TARGET: lambda file: np.save(file, y),
         FOLDS: lambda file: np.save(file, split.codes.astype(np.int32)),
         INFO: lambda file: file.write(text),
@@ -87,6 +94,12 @@ def write_prepared(
             f"Cannot write the prepared data to {folder}: {exc.strerror or exc}.",
             hint="Free some space, or make the folder writable.",
         ) from exc
+
+
+def _writing(schema: Schema, X: Rows) -> dict[str, Callable[[BinaryIO], object]]:
+    if isinstance(X, pd.DataFrame):
+        return {TABLE: lambda file: _write_table(file, schema, X)}
+    return {IMAGES: lambda file: np.save(file, X)}
 
 
 def _write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -147,9 +160,16 @@ def _open(folder: str, stamp: int) -> Prepared:
     classes = tuple(info["classes"])
     split = Split(info["split"], np.load(path / FOLDS).astype(np.int64))
     y = np.load(path / TARGET, mmap_mode="r")
-    X = _read_table(path / TABLE, Schema.from_json(info["schema"]))
+    X = _read_inputs(path, info)
     n_classes = len(classes) if info["problem"] == "classification" else None
     return Prepared(X, y, split, n_classes, classes, info)
+
+
+def _read_inputs(path: Path, info: Mapping[str, Any]) -> Rows:
+    if info.get("modality") == "image":
+        images: Images = np.load(path / IMAGES, mmap_mode="r")
+        return images
+    return _read_table(path / TABLE, Schema.from_json(info["schema"]))
 
 
 def _read_table(path: Path, schema: Schema) -> pd.DataFrame:

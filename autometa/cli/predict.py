@@ -16,6 +16,7 @@ from autometa.errors import StorageError, TaskError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from autometa.images import Rows
     from autometa.modelfolder import Predictor
 
 WRITERS = (".csv", ".parquet")
@@ -61,7 +62,7 @@ def predict(
     predictor = load_model(model, packages=registry.packages)
     parts, entry = resolve_sources(registry, [locate(data, Path.cwd())], adapter)
     dataset = load_dataset(parts, entry.spec.factory, how)
-    frame = table(predictor, dataset.raw, proba=proba)
+    frame = table(predictor, dataset.inputs, proba=proba)
     write(frame, place)
     result = {
         "model": str(Path(model).absolute()),
@@ -71,19 +72,19 @@ def predict(
     output.print_result(settings, result, f"{len(frame)} predictions in {place}")
 
 
-def table(predictor: Predictor, raw: pd.DataFrame, *, proba: bool) -> pd.DataFrame:
+def table(predictor: Predictor, rows: Rows, *, proba: bool) -> pd.DataFrame:
     """Gives the predictions as they are written.
 
     Args:
         predictor: A loaded model.
-        raw: (n, d) rows as an adapter reads them.
+        rows: (n, ...) as an adapter reads them.
         proba: Whether to give (n, n_classes) probabilities instead of the column ``prediction``.
     """
     import pandas as pd
 
     if not proba:
-        return pd.DataFrame({"prediction": predictor.predict(raw)})
-    values: Any = predictor.predict_proba(raw)
+        return pd.DataFrame({"prediction": predictor.predict(rows)})
+    values: Any = predictor.predict_proba(rows)
     return pd.DataFrame(values, columns=list(predictor.classes))
 
 

@@ -46,6 +46,11 @@ class PreparedData:
         return str(self.info["problem"])
 
     @property
+    def modality(self) -> str:
+        """``tabular`` or ``image``."""
+        return str(self.info.get("modality", "tabular"))
+
+    @property
     def warnings(self) -> list[str]:
         """One line each."""
         return [str(line) for line in self.info["warnings"]]

@@ -227,7 +227,9 @@ def header_of(task: Mapping[str, Any], prepared: Mapping[str, Any], uid: str) ->
         prepared: What the preparation of the data found.
         uid: Of the study.
     """
+    shape = prepared.get("image_shape")
     return {
+        **({} if shape is None else {"image_shape": shape}),
         "autometa": __version__,
         "python": platform.python_version(),
         "name": task["name"],

@@ -60,7 +60,7 @@ def setting_of(task: Task, prepared: PreparedData, registry: Registry) -> Settin
     """
     objectives, bounded = metrics_of(task, prepared)
     notes: list[str] = []
-    learners = _learners(task, prepared.problem, registry, notes)
+    learners = _learners(task, prepared, registry, notes)
     spaces = {entry.spec.name: space for entry, space in learners}
     compressors = _compressors(task, registry, notes)
     chains = plan_chains(
@@ -122,31 +122,39 @@ def _placed(metric: Metric, positive: int, task: Task) -> Metric:
 
 
 def _learners(
-    task: Task, problem: str, registry: Registry, notes: list[str]
+    task: Task, prepared: PreparedData, registry: Registry, notes: list[str]
 ) -> list[tuple[Entry[LearnerSpec], Space]]:
     """Gives the learners that are searched, cheapest first, with their spaces."""
+    problem, modality = prepared.problem, prepared.modality
     if task.search.learners is not None:
         entries = [registry.learner(name) for name in task.search.learners]
         for entry in entries:
+            if modality not in entry.spec.modalities:
+                fitting = ", ".join(sorted(_names(registry, problem, modality)))
+                raise PluginError(
+                    f"learner {entry.spec.name!r} does not take {modality} data.",
+                    hint=f"These do: {fitting or 'none that is installed'}.",
+                )
             if problem not in entry.spec.problems:
-                fitting = ", ".join(sorted(_names(registry, problem)))
+                fitting = ", ".join(sorted(_names(registry, problem, modality)))
                 raise PluginError(
                     f"learner {entry.spec.name!r} is not for {problem}.",
                     hint=f"These are: {fitting}.",
                 )
         found = [(entry, space_of(entry)) for entry in entries]
     else:
-        entries = [registry.learner(name) for name in _names(registry, problem)]
+        entries = [registry.learner(name) for name in _names(registry, problem, modality)]
         found = list(_with_spaces(entries, notes))
     if not found:
         raise PluginError(
-            f"no installed learner is for {problem}.", hint="See: autometa plugins list"
+            f"no installed learner is for {problem} of {modality} data.",
+            hint="See: autometa plugins list",
         )
     return sorted(found, key=lambda pair: (pair[0].spec.cost, pair[0].spec.name))
 
 
-def _names(registry: Registry, problem: str) -> list[str]:
-    names = registry.default_learners()
+def _names(registry: Registry, problem: str, modality: str) -> list[str]:
+    names = registry.default_learners(modality)
     return [name for name in names if problem in registry.learners[name].spec.problems]
 
 

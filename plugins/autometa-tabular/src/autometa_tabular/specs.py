@@ -25,6 +25,7 @@ def _spec(
         problems=more.get("problems", _BOTH),
         factory=f"{module}:{cls}",
         space=f"{module}:space",
+        modalities=more.get("modalities", frozenset({"tabular"})),
         capabilities=more.get("capabilities", _ALL_ROWS),
         cost=cost,
         preload=(library,) if library else (),
@@ -39,6 +40,7 @@ LEARNERS = (
         "Dummy",
         0.1,
         "the mean or the class frequencies: what every model has to beat",
+        modalities=frozenset({"tabular", "image"}),
         capabilities=_ALL_ROWS | {"baseline"},
     ),
     _spec(
