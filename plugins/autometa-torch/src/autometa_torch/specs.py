@@ -18,6 +18,7 @@ def _tabular(name: str, cls: str, cost: float, summary: str) -> LearnerSpec:
         capabilities=_TABLES,
         cost=cost,
         preload=("torch",),
+        format="torch",
         summary=summary,
     )
 
