@@ -225,16 +225,20 @@ def evaluation_of(
         folder=folder / "trials",
         header=header,
         shared_seed=task.seed if shares else None,
-        students=_students(prepared.problem, registry) if shares else {},
+        students=_students(prepared, registry) if shares else {},
     )
 
 
-def _students(problem: str, registry: Registry) -> dict[str, str]:
-    """Gives the factories of the learners that distillation may train."""
+def _students(prepared: PreparedData, registry: Registry) -> dict[str, str]:
+    """Gives the factories of the learners that distillation may train, opt-in ones too."""
+    specs = [entry.spec for entry in registry.learners.values()]
     return {
-        name: registry.learner(name).spec.factory
-        for name in _names(registry, problem)
-        if "soft_labels" in registry.learner(name).spec.capabilities
+        spec.name: spec.factory
+        for spec in specs
+        if prepared.problem in spec.problems
+        and prepared.modality in spec.modalities
+        and "soft_labels" in spec.capabilities
+        and BASELINE not in spec.capabilities
     }
 
 
