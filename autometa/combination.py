@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from autometa.errors import ModelFolderError
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -160,6 +162,27 @@ class Combination:
     def average(cls, weights: Sequence[float], constant: Sequence[float]) -> Self:
         """Gives the weighted average of members; the constant's weight is last."""
         return cls((Pool(LINEAR, tuple(map(float, weights))),), tuple(map(float, constant)))
+
+
+def combination_of(manifest: Mapping[str, Any]) -> Combination | None:
+    """Gives how the members of a model folder become one; None for their weighted average.
+
+    Raises:
+        ModelFolderError: If it is none, or of other members or classes.
+    """
+    if (found := manifest.get("combination")) is None:
+        return None
+    try:
+        combination = Combination.from_json(found)
+        fault = combination.fault(len(manifest["members"]), len(manifest["classes"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        fault = f"it cannot be read ({exc!r})"
+    if fault:
+        raise ModelFolderError(
+            f"the combination of members is none: {fault}.",
+            hint="Restore the folder from where it came, or run `autometa optimize` again.",
+        )
+    return combination
 
 
 def tempered(probabilities: Array, temperature: float) -> Array:

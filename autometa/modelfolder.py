@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from autometa.combination import Combination
+from autometa.combination import combination_of
 from autometa.errors import AutometaError, ModelFolderError, StorageError
 from autometa.manifest import CLASS_KINDS, RETRAIN, check, digest_of, hashes_of, parse
 from autometa.resolve import resolve
@@ -192,7 +192,7 @@ class Predictor:
         self.classes: tuple[str, ...] = tuple(manifest["classes"])
         self.schema = _schema_of(manifest)
         self._members = members
-        self._combination = _combination_of(manifest)
+        self._combination = combination_of(manifest)
 
     def predict(self, frame: pd.DataFrame | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Predicts rows.
@@ -288,24 +288,6 @@ class Predictor:
                 hint=RETRAIN,
             )
         return outputs
-
-
-def _combination_of(manifest: Mapping[str, Any]) -> Combination | None:
-    """Gives how members become one; None for their weighted average.
-
-    Raises:
-        ModelFolderError: If it is none, or of other members or classes.
-    """
-    if (found := manifest.get("combination")) is None:
-        return None
-    try:
-        combination = Combination.from_json(found)
-        fault = combination.fault(len(manifest["members"]), len(manifest["classes"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
-        fault = f"it cannot be read ({exc!r})"
-    if fault:
-        raise ModelFolderError(f"the combination of members is none: {fault}.", hint=RETRAIN)
-    return combination
 
 
 def _schema_of(manifest: Mapping[str, Any]) -> Schema:
