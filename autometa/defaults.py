@@ -16,6 +16,7 @@ from autometa.orchestrator import Result
 from autometa.orchestrator import optimize as run
 from autometa.orchestrator.looking import check_report, look_at
 from autometa.orchestrator.loop import Progress, Stop
+from autometa.orchestrator.reportlater import report_later
 from autometa.orchestrator.status import read_status
 from autometa.plugins import load_plugins
 from autometa.registry import Registry
@@ -67,6 +68,7 @@ def optimize(
     plugins: Iterable[str | Path] = (),
     fresh: bool = False,
     rebuild_tracking: bool = False,
+    report: bool = True,
     progress: Progress | None = None,
     stop: Stop | None = None,
     started: float | None = None,
@@ -78,6 +80,7 @@ def optimize(
         plugins: One-file plugins beside the installed ones.
         fresh: Whether to forget an earlier study of this name.
         rebuild_tracking: Whether to derive the tracked runs from the study again.
+        report: Whether to write the page on the search, see `report`.
         progress: Shows what happens; None = nothing.
         stop: Says when to end early; None = never.
         started: Moment of `time.monotonic` from which the budget counts; None = now.
@@ -113,6 +116,7 @@ def optimize(
                 started=started,
                 fresh=fresh,
                 rebuild_tracking=rebuild_tracking,
+                report=report,
             )
     finally:
         executor.close()
@@ -185,6 +189,41 @@ def status(task: Task, rule: str | None = None) -> dict[str, Any]:
     workspace = Workspace.of(task.folder)
     parsed = None if rule is None else Rule.parse(rule)
     return read_status(task, workspace.study(task.name), parsed)
+
+
+def report(
+    task: Task,
+    *,
+    output: str | Path | None = None,
+    learning_curve: bool = False,
+    plugins: Iterable[str | Path] = (),
+) -> dict[str, Any]:
+    """Writes the page on a task's search: one HTML file that works offline.
+
+    Args:
+        task: The task; its search may be running in another process.
+        output: Where it is to stand; None = ``report.html`` in the study's folder.
+        learning_curve: Whether to fit the best configuration on parts of the rows too.
+        plugins: One-file plugins beside the installed ones.
+
+    Returns:
+        ``task``, ``status`` (of the search), ``report`` (absolute path), ``size_kib``.
+
+    Raises:
+        StorageError: If there is no trial to report on, or the page cannot be written.
+    """
+    registry = load_plugins(plugins)
+    folder = Workspace.of(task.folder).study(task.name)
+    place = None if output is None else Path(output).absolute()
+    with closing(make_executor(task.limits, preload_of(task, registry))) as executor:
+        return report_later(
+            task,
+            folder=folder,
+            registry=registry,
+            executor=executor,
+            output=place,
+            learning_curve=learning_curve,
+        )
 
 
 def check(task: Task, *, plugins: Iterable[str | Path] = ()) -> dict[str, Any]:

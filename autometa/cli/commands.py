@@ -12,6 +12,7 @@ COMMANDS = {
     "check": ("autometa.cli.check:check", "Look for what would make scores misleading."),
     "optimize": ("autometa.cli.optimize:optimize", "Search, or go on searching, for a model."),
     "status": ("autometa.cli.status:status", "Show how a search stands."),
+    "report": ("autometa.cli.report:report", "Write the page on a search."),
     "predict": ("autometa.cli.predict:predict", "Predict rows with a model folder."),
     "serve": ("autometa.cli.serve:serve", "Answer requests for predictions over HTTP."),
     "ui": ("autometa.cli.ui:ui", "Open the tracked trials in MLflow."),

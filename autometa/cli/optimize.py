@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 @set_option
 @click.option("--fresh", is_flag=True, help="Forget an earlier search of this name.")
 @click.option("--rebuild-tracking", is_flag=True, help="Derive the runs in MLflow again.")
+@click.option("--no-report", is_flag=True, help="Write no report at the end.")
 @click.pass_obj
 def optimize(
     settings: Settings,
@@ -41,6 +42,7 @@ def optimize(
     overrides: tuple[str, ...],
     fresh: bool,
     rebuild_tracking: bool,
+    no_report: bool,
 ) -> None:
     """Search for the best model of a task, or go on where an earlier command stopped."""
     started = time.monotonic() - time.process_time()
@@ -60,6 +62,7 @@ def optimize(
             plugins=settings.plugins,
             fresh=fresh,
             rebuild_tracking=rebuild_tracking,
+            report=not no_report,
             progress=progress,
             stop=stop,
             started=started,
@@ -105,6 +108,8 @@ def to_text(report: Mapping[str, Any], task_file: str) -> str:
         lines.append(f"test     {_numbers(test)} (untouched part, scored once)")
     if report["model"]:
         lines.append(f"model    {report['model']}")
+    if report.get("report"):
+        lines.append(f"report   {report['report']}")
     if url := (report.get("mlflow") or {}).get("url"):
         lines.append(f"mlflow   {url}")
         if str(report["mlflow"].get("tracking_uri", "")).startswith(("sqlite", "file", "/")):

@@ -52,6 +52,7 @@ def optimize(
     started: float,
     fresh: bool = False,
     rebuild_tracking: bool = False,
+    report: bool = True,
 ) -> Result:
     """Searches, or goes on searching, and delivers.
 
@@ -67,6 +68,7 @@ def optimize(
         started: Moment of `time.monotonic` at which the command began.
         fresh: Whether to forget an earlier study of this name.
         rebuild_tracking: Whether to derive the tracked runs from the study again.
+        report: Whether to write the page on the search.
 
     Returns:
         The delivered model with all trials; of an earlier run when its budget is used up.
@@ -89,6 +91,7 @@ def optimize(
             progress=progress,
             stop=stop,
             started=started,
+            wants_report=report,
         )
         storage = _open_storage(session, at_end, fresh=fresh)
         tracker = make_tracker(folder)
@@ -163,7 +166,7 @@ def _unchanged(
         "nothing to do: the budget is used up; raise budget.trials or budget.seconds to go on,"
         " or start anew with --fresh"
     )
-    report = {**done, "mlflow": shown.wait(done, None)}
+    report = {**done, "mlflow": shown.wait(None)}
     number = (done["best"] or {}).get("number")
     best = next((result for result in study.results if result.number == number), None)
     return Result(model=Path(done["model"]), best=best, trials=study.results, report=report)

@@ -15,6 +15,7 @@ from autometa.modelfolder import MANIFEST
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.setting import Setting
 from autometa.registry import Registry
+from autometa.report import FILE
 from autometa.task import Task
 from autometa.taskdiff import Effect, diff
 
@@ -128,7 +129,11 @@ def finished_report(study: SearchStudy, task: Task, model: Path) -> dict[str, An
     trials, seconds = task.budget.trials, task.budget.seconds
     used_trials = trials is not None and kept["trials"] >= trials
     used_seconds = seconds is not None and kept["seconds"] >= seconds
-    return {**kept["report"], "model": str(model)} if used_trials or used_seconds else None
+    if not (used_trials or used_seconds):
+        return None
+    page = model.with_name(FILE)
+    moved = {"model": str(model), "report": str(page) if page.is_file() else None}
+    return {**kept["report"], **moved}
 
 
 def mark_finished(study: SearchStudy, task: Task, report: Mapping[str, Any]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autometa.errors import NoModelError
 from autometa.execution import JobReport
-from autometa.orchestrator import checks
+from autometa.orchestrator import checks, reporting
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import (
     Delivery,
@@ -34,6 +35,7 @@ from autometa.orchestrator.runner import Runner
 from autometa.orchestrator.session import Session
 from autometa.orchestrator.setting import Setting, baseline, evaluation_of
 from autometa.orchestrator.show import Shown
+from autometa.report import FIGURES
 from autometa.search.budget import Budget
 from autometa.trial import TrialResult, counts
 
@@ -83,6 +85,7 @@ class Searching:
         spent = max(study.elapsed, float(finished.get("seconds", 0.0)))
         self._budget = Budget(task.budget.trials, task.budget.seconds, spent, session.started)
         self._extras: dict[str, Any] = {}
+        self._report_job = reporting.ReportJob(session.folder, session.executor)
 
     @property
     def is_finished(self) -> bool:
@@ -172,6 +175,8 @@ class Searching:
     def _deliver(self, loop: SearchLoop) -> None:
         """Delivers the ensemble, if it is better, and scores the test part."""
         session, models, budget = self._session, self._runner.models, self._budget
+        if session.wants_report:
+            self._report_job.warm_up(self._report_seconds)
         self._deliver_best(loop)
         candidates = [(result, models[result.number]) for result in loop.candidates]
         left = budget.end - budget.clock()
@@ -209,14 +214,16 @@ class Searching:
             NoModelError: If the search ended without a usable trial.
         """
         report = self._report(best)
-        self._shown.end(report, self._delivery if self._delivery.exists else None)
+        self._shown.model(self._delivery)
+        report["report"], figures = self._write_report(report)
+        self._shown.end(report, figures)
         if self.is_finished:
             if best is None:
                 raise no_model(self._study.results, self._evaluation.bounds)
             mark_finished(self._study, self._session.task, report)
             self._session.observe_end(report)
             self._remember()
-        report["mlflow"] = self._shown.wait(report, self._session.task.budget.seconds)
+        report["mlflow"] = self._shown.wait(self._left)
         return Result(
             model=self._delivery.folder if self._delivery.exists else None,
             best=best,
@@ -231,7 +238,39 @@ class Searching:
             report: What its last run printed.
         """
         self._shown.start()
-        self._shown.end(report, self._delivery if self._delivery.exists else None)
+        self._shown.model(self._delivery)
+        figures = sorted((self._session.folder / FIGURES).glob("*.svg"))
+        self._shown.end(report, figures if report.get("report") else [])
+
+    @property
+    def _left(self) -> float | None:
+        """Seconds of the budget that are left, at least 0; None without such a budget."""
+        budget = self._budget
+        return None if math.isinf(budget.end) else max(0.0, budget.end - budget.clock())
+
+    @property
+    def _report_seconds(self) -> float | None:
+        return None if math.isinf(self._budget.end) else reporting.WORTH_SECONDS
+
+    def _write_report(self, final: Mapping[str, Any]) -> tuple[str | None, list[Path]]:
+        """Writes the page on a finished search; gives it and the files of its figures."""
+        session = self._session
+        if not (session.wants_report and self.is_finished and self._delivery.exists):
+            return None, []
+        data = reporting.material(
+            session.task,
+            self._study.header,
+            self._study.told,
+            {**final, "mlflow": self._shown.link()},
+            folder=session.folder,
+            registry=session.registry,
+        )
+        left = self._left
+        patience = reporting.PATIENCE_SECONDS if left is None else left + reporting.GRACE_SECONDS
+        written = self._report_job.write(data, patience=patience, seconds=self._report_seconds)
+        if written is None:
+            return None, []
+        return str(written["path"]), [Path(file) for file in written["figures"]]
 
     def _report(self, best: TrialResult | None) -> dict[str, Any]:
         results, objectives = self._study.results, self._setting.objectives

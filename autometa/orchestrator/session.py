@@ -34,6 +34,7 @@ class Session:
         progress: Shows what happens.
         stop: Says when somebody wants it to end.
         started: Moment of `time.monotonic` at which the command began.
+        wants_report: Whether the end of the search writes the page on it.
     """
 
     task: Task
@@ -44,6 +45,7 @@ class Session:
     progress: Progress
     stop: Stop
     started: float
+    wants_report: bool
 
     def observe_trial(self, result: Mapping[str, Any]) -> None:
         """Hands a trial to the observers of plugins, in the workers; waits for none.

@@ -14,6 +14,7 @@ from autometa.checking.finding import tags as check_tags
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import Delivery
 from autometa.orchestrator.setting import Setting
+from autometa.report import FIGURES
 from autometa.sources import without_password
 from autometa.task import Task
 from autometa.tracking.events import DatasetInfo, ModelInfo, StudyInfo, Told
@@ -152,10 +153,26 @@ class Shown:
         """Forgets all tracked runs of the study; `start` then derives them anew."""
         self._tracker.reset()
 
-    def end(self, report: Mapping[str, Any], delivery: Delivery | None) -> None:
-        """Shows the end of the command: model, final scores and status."""
-        if delivery is not None:
+    def model(self, delivery: Delivery) -> None:
+        """Shows the delivered model, if there is one."""
+        if delivery.exists:
             self._tracker.model(self._model(delivery))
+
+    def link(self) -> dict[str, Any]:
+        """Gives where the study can be seen, as far as that is known already."""
+        return self._tracker.status().to_json()
+
+    def end(self, report: Mapping[str, Any], figures: Sequence[Path]) -> None:
+        """Shows the end of the command: the page on it, final scores and status.
+
+        Args:
+            report: What ``optimize --json`` prints.
+            figures: Files of the page's drawings.
+        """
+        if report.get("report"):
+            self._tracker.artifact(Path(report["report"]))
+            for file in figures:
+                self._tracker.artifact(file, FIGURES)
         best = report["best"] or {"values": {}, "number": ""}
         metrics: dict[str, float | None] = {
             **{f"best_{name}": value for name, value in best["values"].items()},
@@ -186,14 +203,16 @@ class Shown:
             metadata={"task": self._task.name, "problem": str(self._info["problem"])},
         )
 
-    def wait(self, report: Mapping[str, Any], seconds: float | None) -> dict[str, Any]:
+    def wait(self, left: float | None) -> dict[str, Any]:
         """Waits a little for the tracker; gives ``tracking_uri`` and the ids and link it has.
 
         What the tracker has not replayed by then it replays after this process ended.
+
+        Args:
+            left: Seconds of the budget that are left; None without such a budget.
         """
         patience = PATIENCE_SECONDS
-        if seconds is not None:
-            left = max(0.0, seconds - float(report["seconds"]))
+        if left is not None:
             patience = min(patience, left + GRACE_SECONDS)
         end = time.monotonic() + patience
         status = self._tracker.drain(0.0)

@@ -38,7 +38,8 @@ def read_status(task: Task, folder: Path, rule: Rule | None = None) -> dict[str,
     if (storage := open_to_read(task.storage, folder)) is not None:
         with opened(storage):
             found = read_study(storage, task.name)
-    attrs, results = found or ({}, [])
+    attrs, told = found or ({}, [])
+    results = [trial.result for trial in told]
     header = attrs.get(HEADER, {})
     objectives = tuple(Metric.from_json(metric) for metric in header.get("metrics", ()))
     best = best_of(results, objectives, task.constraints) if objectives else None

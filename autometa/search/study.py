@@ -274,15 +274,10 @@ class SearchStudy:
         for trial in self._study.get_trials(deepcopy=False):
             data = trial.user_attrs.get(RESULT)
             if data is not None:
-                result = TrialResult.from_json(data)
+                told = _told(trial.user_attrs)
                 if not trial.state.is_finished():
-                    self._finish(trial.number, result)
-                self._told[result.number] = ToldTrial(
-                    result,
-                    int(data["started_ms"]),
-                    int(data["ended_ms"]),
-                    trial.user_attrs.get(EXPLANATION, {}),
-                )
+                    self._finish(trial.number, told.result)
+                self._told[told.result.number] = told
                 self._elapsed = max(self._elapsed, float(data["elapsed"]))
             elif trial.state is TrialState.WAITING:
                 self._study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
@@ -291,7 +286,7 @@ class SearchStudy:
 
 
 @says_when_it_fails
-def read_study(storage: BaseStorage, name: str) -> tuple[dict[str, Any], list[TrialResult]] | None:
+def read_study(storage: BaseStorage, name: str) -> tuple[dict[str, Any], list[ToldTrial]] | None:
     """Gives a study's attributes and counted trials without touching it, or None without one.
 
     It may be running in another process.
@@ -300,9 +295,22 @@ def read_study(storage: BaseStorage, name: str) -> tuple[dict[str, Any], list[Tr
         study = optuna.load_study(study_name=name, storage=storage)
     except KeyError:
         return None
-    told = [trial.user_attrs.get(RESULT) for trial in study.get_trials(deepcopy=False)]
-    results = [TrialResult.from_json(data) for data in told if data is not None]
-    return dict(study.user_attrs), sorted(results, key=lambda result: result.number)
+    told = [
+        _told(trial.user_attrs)
+        for trial in study.get_trials(deepcopy=False)
+        if RESULT in trial.user_attrs
+    ]
+    return dict(study.user_attrs), sorted(told, key=lambda trial: trial.result.number)
+
+
+def _told(attrs: Mapping[str, Any]) -> ToldTrial:
+    data = attrs[RESULT]
+    return ToldTrial(
+        TrialResult.from_json(data),
+        int(data["started_ms"]),
+        int(data["ended_ms"]),
+        attrs.get(EXPLANATION, {}),
+    )
 
 
 def _direction(name: str) -> optuna.study.StudyDirection:

@@ -46,6 +46,7 @@ def test_layers_and_forbidden_imports_are_kept() -> None:
         "autometa.cli.plugins_check",
         "autometa.cli.plugins_new",
         "autometa.cli.predict",
+        "autometa.cli.report",
         "autometa.cli.schema",
         "autometa.cli.status",
         "autometa.cli.ui",

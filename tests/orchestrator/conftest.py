@@ -58,6 +58,7 @@ def run(tmp_path: Path, registry: Any) -> Run:
             "registry": registry,
             "workspace": Workspace(tmp_path),
             "executor": InlineExecutor(),
+            "report": False,
             "make_tracker": lambda folder: NullTracker(),
             "open_knowledge": lambda: None,
             "progress": Quiet(),

@@ -430,3 +430,25 @@ def test_fault_79_clock_that_jumps_changes_no_duration(
     assert 0 < result.report["seconds"] < 60
     assert all(0 <= trial.cost_seconds < 60 for trial in result.trials)
     assert [t.values for t in result.trials] == [t.values for t in whole.trials]
+
+
+class FailingReport(InlineExecutor):
+    """Runs everything but the report."""
+
+    def submit(self, job: Any) -> None:
+        super().submit(replace(job, function="nowhere:write") if job.id == "report" else job)
+
+
+def test_report_that_fails_costs_a_warning(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    result = run(3, options={"executor": FailingReport(), "report": True})
+    assert result.status == "finished"
+    assert result.report["report"] is None
+    assert "no report: Cannot load 'nowhere'" in caplog.text
+
+
+def test_finished_search_still_names_its_report(run: Run) -> None:
+    first = run(3, options={"report": True})
+    assert Path(first.report["report"]).is_file()
+    assert run(3).report["report"] == first.report["report"]
+    Path(first.report["report"]).unlink()
+    assert run(3).report["report"] is None

@@ -149,7 +149,7 @@ def test_read_study_gives_what_was_told(tmp_path):
     run(study, 2)
     found = read_study(open_storage("auto", tmp_path), "s")
     assert found is not None
-    assert found[1] == study.results
+    assert found[1] == study.told
 
 
 def test_derive_seed_depends_on_every_part():

@@ -1,0 +1,246 @@
+"""The page on a search."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autometa.errors import StorageError
+from autometa.measure import find_metric
+from autometa.report import evidence, figures, importance, page
+from autometa.report.job import compose, write_report
+from autometa.report.material import Material
+from autometa.report.page import Section
+from autometa.split import Split
+from autometa.trial import Outcome
+
+VOID = {"meta", "link", "img", "br"}
+
+
+class Reader(HTMLParser):
+    """Checks that tags are balanced, and keeps what is shown and what would be fetched."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.fetched: list[str] = []
+        self.headings: list[str] = []
+        self.shown = ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        values = dict(attrs)
+        self.fetched += [str(v) for k, v in values.items() if k in ("src", "href", "srcset")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.shown += data
+        if self.open and self.open[-1] == "h2":
+            self.headings.append(data)
+
+
+@pytest.fixture(scope="session")
+def whole(advised: Material) -> tuple[str, dict[str, str]]:
+    curve = {"rows": [20, 40], "scores": [[0.6], [0.5]], "learner": "slope", "metric": "log_loss"}
+    return compose(replace(advised, curve=curve), time.monotonic() + 30)
+
+
+def test_search_leaves_a_report_with_its_figures(searched: Any) -> None:
+    report = Path(searched.result.report["report"])
+    assert report == searched.study / "report.html"
+    assert report.stat().st_size < 3 * 2**20
+    found = {file.stem for file in (searched.study / "figures").glob("*.svg")}
+    assert {"history", "front", "columns", "confusion", "calibration"} <= found
+    assert not (searched.study / "report-input.json").exists()
+
+
+def test_page_is_one_file_that_fetches_nothing(whole: tuple[str, dict[str, str]]) -> None:
+    reader = Reader(whole[0])
+    assert reader.fetched
+    assert all(place.startswith(("data:", "#")) for place in reader.fetched)
+    assert "<script" not in whole[0]
+
+
+def test_page_has_every_part_in_order(whole: tuple[str, dict[str, str]]) -> None:
+    assert Reader(whole[0]).headings == [
+        "History",
+        "Leaderboard",
+        "Pareto front",
+        "Which columns matter",
+        "Mistakes",
+        "Calibration",
+        "Would more rows help?",
+        "Checks of the data",
+        "Where the winner comes from",
+        "What past tasks contributed",
+        "Learners",
+        "Hyperparameter importances",
+        "What was asked",
+        "How to reproduce",
+    ]
+
+
+def test_answer_is_one_sentence_with_the_numbers(material: Material, searched: Any) -> None:
+    shown = Reader(compose(material, 0.0)[0]).shown
+    test = page.number(searched.result.report["test"]["log_loss"])
+    assert f"A slope model predicts label with log_loss {test} on test rows it never saw" in shown
+    assert re.search(r"\d+ of 24 labels are right\.", shown)
+
+
+def test_names_of_a_user_are_text(whole: tuple[str, dict[str, str]]) -> None:
+    assert "iris &amp; co" in whole[0]
+
+
+def test_front_shows_every_point_with_its_compressors(material: Material) -> None:
+    shown = Reader(compose(material, 0.0)[0]).shown
+    front = material.final["front"]
+    trimmed = [p for p in front if p["params"].get("compress.prune") == "trim"]
+    part = shown[shown.index("No trial is better than one") :]
+    part = part[: part.index("Mistakes")]
+    assert len(front) > 1
+    assert part.count("trim") >= len(trimmed) > 0
+
+
+def test_provenance_names_the_past_tasks(whole: tuple[str, dict[str, str]]) -> None:
+    shown = Reader(whole[0]).shown
+    assert "proposed by the expert similar, which follows past tasks" in shown
+    assert "iris & co (70 %), wine (20 %)" in shown
+    assert "Expected log_loss: 0.5; obtained:" in shown
+    assert "From trial 6 on the past was not listened to any more" in shown
+    assert "experts" in whole[1]
+
+
+def test_report_without_a_usable_trial_says_so(material: Material) -> None:
+    told = [
+        replace(t, result=replace(t.result, outcome=Outcome.ERROR, values=None, reason="no luck"))
+        for t in material.told
+    ]
+    final = {**material.final, "best": None, "model": None, "front": []}
+    text, drawn = compose(replace(material, told=told, final=final, model=None), 0.0)
+    shown = Reader(text).shown
+    assert "No trial gave a usable model yet." in shown
+    assert "slope: no luck (12 times)" in shown
+    assert drawn == {}
+
+
+def test_report_without_the_data_leaves_out_what_needs_it(material: Material) -> None:
+    reader = Reader(compose(replace(material, prepared=None), 0.0)[0])
+    assert "Mistakes" not in reader.headings
+    assert "Model or data are not on this machine" in reader.shown
+
+
+def test_report_of_a_changed_model_says_what_is_wrong(material: Material, tmp_path: Path) -> None:
+    text, _ = compose(replace(material, model=tmp_path), 0.0)
+    assert "is not a model folder" in Reader(text).shown
+
+
+def test_report_later_is_written_where_it_is_asked_for(searched: Any, tmp_path: Path) -> None:
+    done = searched.again(output=tmp_path / "new" / "page.html", learning_curve=True)
+    assert done["report"] == str(tmp_path / "new" / "page.html")
+    assert done["status"] == "finished"
+    assert "Would more rows help?" in Reader(Path(done["report"]).read_text()).headings
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["page.html"]
+
+
+def test_report_later_without_a_search_is_an_error(searched: Any, tmp_path: Path) -> None:
+    searched_nothing = type(searched).again
+    empty = type("Empty", (), {**vars(searched), "study": tmp_path})
+    with pytest.raises(StorageError, match="no trials to report on"):
+        searched_nothing(empty)
+
+
+def test_job_gives_up_when_its_input_does_not_come(tmp_path: Path) -> None:
+    payload = {"input": str(tmp_path / "never"), "output": "", "figures": None, "seconds": 1}
+    with pytest.raises(TimeoutError, match="never did not come"):
+        write_report(payload, time.monotonic())
+
+
+class OnlyA:
+    """Predicts with column a alone."""
+
+    def average(self, X: pd.DataFrame) -> np.ndarray[Any, Any]:
+        return X["a"].to_numpy(dtype=float)
+
+
+def make_evidence(predictor: Any) -> evidence.Evidence:
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=200), "b": pd.Categorical(["x", "y"] * 100)})
+    prepared = type(
+        "P", (), {"X": X, "split": Split("holdout", np.full(200, -2)), "n_classes": None}
+    )
+    y = X["a"].to_numpy()
+    return evidence.Evidence(prepared, np.arange(200), y, y.copy(), predictor)  # type: ignore[arg-type]
+
+
+def test_permutation_finds_the_column_that_is_used() -> None:
+    found = evidence.permutation(make_evidence(OnlyA()), find_metric("mse"), time.monotonic() + 30)
+    assert found is not None
+    assert list(found.names) == ["a", "b"]
+    # The mean squared distance of two independent normal values is 2.
+    assert found.means[0] == pytest.approx(2.0, abs=0.4)
+    assert found.means[1] == 0.0
+    assert (found.n_rows, found.n_repeats, found.n_left_out) == (200, 5, 0)
+
+
+def test_permutation_needs_unseen_rows_and_time() -> None:
+    metric = find_metric("mse")
+    assert evidence.permutation(make_evidence(None), metric, time.monotonic() + 30) is None
+    assert evidence.permutation(make_evidence(OnlyA()), metric, 0.0) is None
+
+
+def test_importances_find_the_parameter_that_decides(material: Material) -> None:
+    told = [
+        replace(t, result=replace(t.result, values=(t.result.params["slope.slope"], 1.0)))  # type: ignore[arg-type]
+        for t in material.told
+    ]
+    found = importance.importances(replace(material, told=told))
+    assert found is not None
+    assert (found.learner, found.n_trials) == ("slope", 12)
+    assert next(iter(found.shares)) == "slope.slope"
+    assert found.shares["slope.slope"] > 0.7
+    assert sum(found.shares.values()) == pytest.approx(1.0)
+
+
+def test_importances_need_trials(material: Material) -> None:
+    assert importance.importances(replace(material, told=material.told[:7])) is None
+
+
+def test_figures_are_xml_whatever_names_hold() -> None:
+    svg = figures.bars(["$a_1$ < b", "x" * 90, "\x00\u5b57"], [1.0, 2.0, 3.0], "share & more")
+    assert ET.fromstring(svg).tag.endswith("svg")
+    assert "$a_1$ &lt; b" in svg
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.123456, "0.1235"),
+        (12345, "12,345"),
+        (None, "-"),
+        (float("nan"), "-"),
+        ("<a>", "&lt;a&gt;"),
+    ],
+    ids=["float", "int", "none", "nan", "text"],
+)
+def test_number_is_for_people(value: object, shown: str) -> None:
+    assert page.number(value) == shown
+
+
+def test_empty_sections_are_left_out() -> None:
+    text = page.page("t", [], [Section("Empty", ()), Section("Full", ["<p>x</p>"])])
+    assert Reader(text).headings == ["Full"]
