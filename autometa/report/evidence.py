@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from autometa.images import take
 from autometa.measure import Metric, score
 from autometa.modelfolder import Predictor, load_model
 from autometa.prepared import Prepared, open_prepared
@@ -69,7 +70,7 @@ def gather(material: Material) -> Evidence | None:
     if not len(rows):
         return _out_of_fold(material, prepared)
     predictor = load_model(material.model, packages=material.packages)
-    predictions = predictor.average(prepared.X.iloc[rows])
+    predictions = predictor.average(take(prepared.X, rows))
     return Evidence(prepared, rows, prepared.y[rows], predictions, predictor)
 
 
@@ -125,12 +126,12 @@ def permutation(evidence: Evidence, metric: Metric, until: float) -> Permuted | 
         until: Moment of `time.monotonic` after which no further block of columns is begun.
 
     Returns:
-        None without a test part, or when there was no time at all.
+        None without a test part, for images, or when there was no time at all.
     """
-    if evidence.predictor is None:
-        return None
     n = min(PERMUTED_ROWS, len(evidence.rows))
-    X = evidence.prepared.X.iloc[evidence.rows[:n]]
+    X = take(evidence.prepared.X, evidence.rows[:n])
+    if evidence.predictor is None or not isinstance(X, pd.DataFrame):
+        return None
     y = evidence.y[:n]
     base = metric.loss(score(metric, y, evidence.predictions[:n]))
     size = max(1, _BLOCK_CELLS // max(1, n * X.shape[1]))

@@ -93,8 +93,9 @@ def bars(
     """Draws horizontal bars, the first on top; with `spreads` each has a whisker."""
     with drawing(0.6 + 0.24 * len(names)) as (axes, drawn):
         places = np.arange(len(names))
-        whiskers = {"xerr": spreads, "error_kw": {"lw": 1, "ecolor": DARK}} if spreads else {}
-        axes.barh(places, values, color=COLOURS[0], height=0.65, **whiskers)
+        axes.barh(places, values, color=COLOURS[0], height=0.65)
+        if spreads:
+            axes.errorbar(values, places, xerr=spreads, fmt="none", lw=1, ecolor=DARK)
         axes.set_yticks(places, [label(name) for name in names])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")

@@ -53,7 +53,8 @@ def history(material: Material) -> tuple[Section, dict[str, str]]:
         values = [t.value for t in kept]
         axes.plot(numbers, values, "o", ms=3.5, color=figures.GREY, label="trial")
         axes.step(*best, where="post", color=figures.COLOURS[0], lw=2, label="best so far")
-        if _focus(axes, [t.value or 0.0 for t in trials], lead.direction, baseline):
+        in_sight = _focus(axes, [t.value or 0.0 for t in trials], lead.direction, baseline)
+        if baseline is not None and in_sight:
             axes.axhline(baseline, color=figures.COLOURS[4], ls="--", lw=1, label="constant")
         axes.set_xlabel("trial")
         axes.set_ylabel(figures.label(lead.name))
