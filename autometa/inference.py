@@ -25,6 +25,7 @@ from autometa.text_values import (
     Levels,
     boolean_words,
     date_format,
+    has_mixed_dates,
     levels_of,
     mean_words,
     number_format,
@@ -39,6 +40,8 @@ MAX_CATEGORIES = 10_000
 
 TEXT_WORDS = 3.0
 """Mean number of words per value from which strings are text."""
+
+MIXED_DATES = "dates in several formats were not read as dates"
 
 MOST_REPEATS = 10.0
 """Mean number of rows per different value from which even long strings are categories."""
@@ -139,6 +142,8 @@ def _infer_texts(
         return _numeric(name, known.spread(parse_numbers(known.texts, form), np.nan), form)
     if (form := date_format(known.texts)) is not None:
         return _date_texts(known, name, form)
+    if has_mixed_dates(known.texts):
+        return _categorical(levels, name, MIXED_DATES)
     if mean_words(levels) >= TEXT_WORDS and _repeats(levels) < MOST_REPEATS:
         return ReadColumn(Column(name=name, kind="text"), text_values(levels))
     return _categorical(levels, name, _mostly_numbers(levels))

@@ -53,11 +53,13 @@ _DATE_FORMATS = (
     "%d %b %Y",
     "%d-%b-%Y",
     "%b %d, %Y",
+    "%B %d, %Y",
+    "%d %B %Y",
     "%m/%d/%y",
     "%d/%m/%y",
     "%d.%m.%y",
 )
-_DATE_SHAPE = r"^\d{1,4}[-/. ](?:\d{1,2}|[A-Za-z]{3})[-/. ]\d{1,4}|^[A-Za-z]{3} \d{1,2}, \d{4}"
+_DATE_SHAPE = r"^\d{1,4}[-/. ](?:\d{1,2}|[A-Za-z]{3,9})[-/. ]\d{1,4}|^[A-Za-z]{3,9} \d{1,2}, \d{4}"
 _SAMPLE = 100
 _EARLIEST = np.datetime64("1000-01-01")  # strptime reads the 20 of 1/2/20 as the year 20
 
@@ -234,6 +236,17 @@ def date_format(texts: pa.Array) -> str | None:
         if _all_dates(head, form) and _all_dates(texts, form):
             return form
     return None
+
+
+def has_mixed_dates(texts: pa.Array) -> bool:
+    """Tells whether the first of these texts are dates, each in a format of its own."""
+    head = texts[:_SAMPLE]
+    if not len(head) or not pc.all(pc.match_substring_regex(head, _DATE_SHAPE)).as_py():
+        return False
+    known = np.zeros(len(head), dtype=bool)
+    for form in (_ISO, *_DATE_FORMATS):
+        known |= parse_dates(head, form) >= _EARLIEST
+    return bool(known.all())
 
 
 def _all_dates(texts: pa.Array, form: str) -> bool:

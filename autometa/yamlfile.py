@@ -283,7 +283,7 @@ class _Builder:
             return self.mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return self.sequence(node, path)
-        return Plain(node.value) if node.tag == _PLAIN_TAG else str(node.value)
+        return Plain(node.value) if node.tag == _PLAIN_TAG else _whole(str(node.value))
 
     def sequence(self, node: yaml.SequenceNode, path: KeyPath) -> list[Any]:
         items = []
@@ -317,7 +317,15 @@ class _Builder:
                 line=_line(node),
                 key=dotted(path),
             )
-        return str(node.value)
+        return _whole(str(node.value))
+
+
+def _whole(text: str) -> str:
+    """Joins the halves in which JSON escapes characters beyond the first plane."""
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        return text  # half a character
 
 
 def dotted(path: KeyPath) -> str:

@@ -99,6 +99,13 @@ def test_fault_40_many_aliases_are_refused() -> None:
     assert error.message == "must have at most 64 aliases, found more."
 
 
+def test_fault_23_characters_that_json_escapes_in_halves_are_whole() -> None:
+    assert plain(r'{"a \ud83c\udfaf": "\ud83c\udfaf", "b": "\ud83c"}') == {
+        "a 🎯": "🎯",
+        "b": "\ud83c",
+    }
+
+
 def test_alias_may_be_used() -> None:
     assert plain("a: &x {b: 1}\nc: *x\n") == {"a": {"b": 1}, "c": {"b": 1}}
 

@@ -18,6 +18,7 @@ _MANY_LEVELS = 100
 _LEVELS_PER_ROW = 0.5
 _FEWEST_FOR_LEVELS = 20
 _FEWEST_FOR_COUNTER = 30
+_FEWEST_DAYS = 10
 
 _DROPPED = {"id": "id_columns", "constant": "constant_columns", "all-missing": "empty_columns"}
 
@@ -31,6 +32,11 @@ _NOTES = (
         "mixed_values",
         "taken as categories, since not all values are numbers",
         "Correct the texts among the numbers, and the column is numeric.",
+    ),
+    (
+        "mixed_dates",
+        "dates in several formats were not read as dates",
+        "Write them all as 2026-01-31.",
     ),
 )
 """Check, the words by which `autometa.inference` tells it, and what to do."""
@@ -150,6 +156,33 @@ def _counts_rows(values: Floats, rows: Rows) -> bool:
         return False
     # Dropped rows leave gaps; timestamps leave far larger ones.
     return bool(abs(values[-1] - values[0]) <= 1.5 * (rows[-1] - rows[0] + 1))
+
+
+def check_dates(table: CheckedTable) -> Iterator[Finding]:
+    """Finds whole numbers that are days written without signs, such as 20260131."""
+    names = [c.name for c in table.schema if c.kind == "numeric"]
+    rows = table.sample_cells(table.development, names)
+    found = [name for name in names if _are_days(table.numbers(name, rows))]
+    if found:
+        yield Finding(
+            check="numeric_dates",
+            severity=Severity.INFO,
+            message=f"{named(found)} looks like days written as numbers, such as 20260131.",
+            advice="Write them as 2026-01-31, and weekday, month and distance can be learned.",
+            columns=tuple(found),
+            evidence={"n_columns": float(len(found))},
+        )
+
+
+def _are_days(values: Floats) -> bool:
+    known = values[~np.isnan(values)]
+    if not len(known) or known.min() < 19000101 or known.max() > 20991231:
+        return False
+    days = np.unique(known)
+    if len(days) < _FEWEST_DAYS:
+        return False
+    month, day = days // 100 % 100, days % 100
+    return bool(((days % 1 == 0) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())
 
 
 def check_dropped(table: CheckedTable) -> Iterator[Finding]:

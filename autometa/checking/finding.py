@@ -12,6 +12,7 @@ from autometa.errors import DataError
 
 SAID_BEFORE = frozenset(
     {"constant_columns", "empty_columns", "id_columns", "infinite_values", "mixed_values"}
+    | {"mixed_dates"}
 )
 """Checks whose findings the preparation of the data has put into its own notes already."""
 

@@ -20,6 +20,7 @@ CHECKS: Sequence[Callable[[CheckedTable], Iterable[Finding]]] = (
     columns.check_missing,
     columns.check_levels,
     columns.check_counters,
+    columns.check_dates,
     columns.check_dropped,
 )
 """In the order in which findings of one severity are shown."""

@@ -43,6 +43,20 @@ def test_row_numbers_are_a_warning(checked, clean) -> None:
     assert "row_counter" not in checked(frame.assign(row=np.arange(len(frame)) * 60))
 
 
+def test_fault_20_dates_that_were_not_read_are_told(checked, clean) -> None:
+    frame = clean()
+    days = pd.date_range("2024-01-30", periods=len(frame))
+    frame["number"] = days.strftime("%Y%m%d").astype(int)
+    frame["mixed"] = [day.strftime("%d.%m.%Y" if day.day % 2 else "%Y-%m-%d") for day in days]
+    found = checked(frame)
+    assert (found["numeric_dates"].severity, found["numeric_dates"].columns) == (
+        "info",
+        ("number",),
+    )
+    assert found["mixed_dates"].columns == ("mixed",)
+    assert "numeric_dates" not in checked(frame.assign(number=20241301 + np.arange(len(frame))))
+
+
 @pytest.mark.parametrize(("share", "severity"), [(0.6, "info"), (0.97, "warning")])
 def test_many_gaps(checked, clean, share: float, severity: str) -> None:
     frame = clean()

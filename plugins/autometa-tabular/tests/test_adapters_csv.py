@@ -227,6 +227,15 @@ def test_missing_words_are_missing_unless_named_otherwise(load):
     assert other.raw["a"].tolist() == ["NA", "2", "?", "4"]
 
 
+def test_fault_3_lines_above_the_names_are_told_and_passed_by(load):
+    text = "# made on a monday\n# by me\n\na,b\n1,2\n3,4\n"
+    with pytest.raises(DataError, match=r"line 4: 2 fields .* data\.options\.skip_lines"):
+        load(text)
+    assert load(text, skip_lines=3).raw.to_dict("list") == {"a": ["1", "3"], "b": ["2", "4"]}
+    with pytest.raises(DataError, match=r"line 7: 1 fields where the header has 2"):
+        load(f"{text}5\n", skip_lines=2)
+
+
 def test_fault_33_values_stay_as_written(load):
     assert load("y,x\n007,1\n0.0,2\n yes,3\n").raw["y"].tolist() == ["007", "0.0", " yes"]
 

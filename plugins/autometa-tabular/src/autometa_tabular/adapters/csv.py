@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from autometa import DataAdapter, DataError, Dataset
+from autometa import DataAdapter, DataError, Dataset, TaskError
 from autometa_tabular.adapters.files import check_file, check_memory
 from autometa_tabular.adapters.options import check_choice, check_options, sample_size
 from autometa_tabular.adapters.packed import TextBytes, first_bytes, read_text, unpacked_size
@@ -33,6 +33,7 @@ _OPTIONS: Mapping[str, type] = {
     "on_bad_lines": str,
     "na_values": list,
     "sample_rows": int,
+    "skip_lines": int,
 }
 _SNIFFED = 100  # records
 _HEAD = 1 << 18  # bytes, at first
@@ -45,19 +46,28 @@ _MEMORY_PER_CELL = 24
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """How the text is laid out: its separator, its column names, the lines these take."""
+    """How the text is laid out.
+
+    Args:
+        separator: One character.
+        names: Of the columns.
+        header_lines: Number of lines up to the end of the names.
+        skipped: Number of lines before the names.
+    """
 
     separator: str
     names: tuple[str, ...]
     header_lines: int
+    skipped: int = 0
 
 
 class CsvAdapter(DataAdapter):
     """Reads one file of separated text, also in gzip or a zip archive with one file in it.
 
     Options: ``separator``, ``decimal`` (``.`` or ``,``), ``encoding``, ``on_bad_lines``
-    (``error`` or ``skip``), ``na_values`` (texts that mean missing, in place of `MISSING`) and
-    ``sample_rows`` (read so many random rows).
+    (``error`` or ``skip``), ``na_values`` (texts that mean missing, in place of `MISSING`),
+    ``skip_lines`` (how many lines stand above the column names) and ``sample_rows`` (read so many
+    random rows).
     """
 
     def load(self, source: str, options: Mapping[str, Any]) -> Dataset:
@@ -72,7 +82,7 @@ class CsvAdapter(DataAdapter):
         separator = options.get("separator")
         if separator is None and ".tsv" in path.suffixes[-2:]:
             separator = "\t"
-        layout = _layout(path, text, separator)
+        layout = _layout(path, text, separator, options.get("skip_lines", 0))
         notes = [*text.notes]
         table = _read(path, text, layout, options, notes)
         if table.num_rows == 0:
@@ -104,6 +114,8 @@ def _check(options: Mapping[str, Any]) -> None:
     if len(options.get("separator", ",").encode()) != 1:
         check_choice("separator", options["separator"], (*SEPARATORS, "another ASCII character"))
     sample_size(options)
+    if (skipped := options.get("skip_lines", 0)) < 0:
+        raise TaskError(f"must not be negative, but is {skipped}.", key="data.options.skip_lines")
 
 
 def _memory_needed(path: Path) -> float:
@@ -113,10 +125,11 @@ def _memory_needed(path: Path) -> float:
     return unpacked_size(path) * (_MEMORY_PER_BYTE + _MEMORY_PER_CELL * cells_per_byte)
 
 
-def _layout(path: Path, text: TextBytes, separator: str | None) -> _Layout:
+def _layout(path: Path, text: TextBytes, separator: str | None, skipped: int) -> _Layout:
     size = _HEAD
     while True:
         head, is_all = text.head(size)
+        head = "".join(islice(_lines(head), skipped, None))
         records = _whole_records(head, separator or ",", is_all=is_all)
         if records or is_all:
             break
@@ -128,7 +141,7 @@ def _layout(path: Path, text: TextBytes, separator: str | None) -> _Layout:
     separator = separator or _sniff(head, is_all=is_all)
     lines, names = _whole_records(head, separator, is_all=is_all)[0]
     check_unique(str(path), names)
-    return _Layout(separator, tuple(names), lines)
+    return _Layout(separator, tuple(names), lines + skipped, skipped)
 
 
 def _whole_records(head: str, separator: str, *, is_all: bool) -> list[tuple[int, list[str]]]:
@@ -216,23 +229,29 @@ def _read_error(path: Path, text: TextBytes, layout: _Layout, exc: Exception) ->
     if ragged is None:
         return DataError(f"{path} cannot be read: {exc}.", hint="Check quotes and separators.")
     line, n_fields = ragged
+    hint = "Correct the line, or set data.options.on_bad_lines: skip."
+    if len(layout.names) == 1:
+        hint = (
+            "If lines stand above the column names, say how many with data.options.skip_lines; "
+            "or set data.options.separator."
+        )
     return DataError(
         f"{path}, line {line}: {n_fields} fields where the header has {len(layout.names)}.",
-        hint="Correct the line, or set data.options.on_bad_lines: skip.",
+        hint=hint,
     )
 
 
 def _first_ragged(text: TextBytes, layout: _Layout) -> tuple[int, int] | None:
     """Gives line and number of fields of the first row that does not fit the header."""
     with text.lines() as lines:
-        reader = csv.reader(lines, delimiter=layout.separator)
+        reader = csv.reader(islice(lines, layout.skipped, None), delimiter=layout.separator)
         previous = csv.field_size_limit(_LONGEST)
         try:
-            start = 1
+            start = layout.skipped + 1
             for row in reader:
                 if row and len(row) != len(layout.names):
                     return start, len(row)
-                start = reader.line_num + 1
+                start = layout.skipped + reader.line_num + 1
         except csv.Error:
             return None
         finally:
