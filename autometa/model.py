@@ -88,4 +88,4 @@ class Model(ABC):
         output = self.to_onnx(graph)
         n_outputs = len(output.shift)
         answer = Answer.of_values() if n_outputs == 1 else Answer.of_probabilities(n_outputs)
-        graph.write(folder / "model.onnx", [(1.0, output)], answer)
+        graph.write(folder / "model.onnx", [[output]], answer)

@@ -9,8 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from autometa.combination import Combination
 from autometa.onnxgraph.nodes import Array, Nodes
 from autometa.onnxgraph.output import OnnxOutput
+from autometa.onnxgraph.pools import (
+    is_linear,
+    linear_shift,
+    member_weights,
+    write_pools,
+    write_temperature,
+)
 
 Result = tuple[str, str, int | None]
 _BIGGEST = 1e300  # so that the difference of two scores stays finite
@@ -80,54 +88,71 @@ class Answer:
 def write_answer(
     nodes: Nodes,
     banks: Mapping[str, tuple[str, int]],
-    outputs: Sequence[tuple[float, OnnxOutput]],
+    members: Sequence[Sequence[OnnxOutput]],
+    combination: Combination,
     answer: Answer,
 ) -> list[Result]:
-    """Writes links, the weighted average and the label; gives the outputs."""
-    mean = _write_mean(nodes, banks, outputs)
+    """Writes links, averages, the combination and the label; gives the outputs."""
+    width = len(members[0][0].shift)
+    if is_linear(combination):
+        mixed = _write_means(nodes, banks, members, member_weights(combination)[None, :])
+        mixed = nodes.add("Add", [mixed, nodes.constant([linear_shift(combination, width)])])
+    else:
+        means = _write_means(nodes, banks, members, np.eye(len(members)))
+        mixed = write_pools(nodes, means, combination, len(members), width)
     if answer.labels is None:
-        nodes.add("Cast", [mean], outputs=["value"], to=1)
+        nodes.add("Cast", [mixed], outputs=["value"], to=1)
         return answer.outputs
-    nodes.add("Cast", [mean], outputs=["probabilities"], to=1)
+    mixed = write_temperature(nodes, mixed, combination.temperature)
+    nodes.add("Cast", [mixed], outputs=["probabilities"], to=1)
     if not answer.probabilities_only:
-        best = nodes.add("ArgMax", [mean], axis=1, keepdims=0)
-        kind: Any = {"int64": np.int64, "bool": np.bool_, "double": np.float64}.get(
-            answer.label_kind, object
-        )
-        texts = answer.label_kind == "string"
-        labels = [str(label) if texts else label for label in answer.labels]
+        best = nodes.add("ArgMax", [mixed], axis=1, keepdims=0)
+        kinds: dict[str, Any] = {"int64": np.int64, "bool": np.bool_, "double": np.float64}
+        kind = kinds.get(answer.label_kind, object)
+        labels = [str(label) if kind is object else label for label in answer.labels]
         names = nodes.constant(np.array(labels, dtype=kind))
         nodes.add("Gather", [names, best], outputs=["label"], axis=0)
     return answer.outputs
 
 
-def _write_mean(
+def _write_means(
     nodes: Nodes,
     banks: Mapping[str, tuple[str, int]],
-    outputs: Sequence[tuple[float, OnnxOutput]],
+    members: Sequence[Sequence[OnnxOutput]],
+    weights: Array,
 ) -> str:
-    """Gives the weighted average of all models, (n, m) float64."""
+    """Gives weighted sums of the members, each the mean of its models, (n, r * m) float64.
+
+    Args:
+        nodes: Takes them.
+        banks: Tensor and width of each bank.
+        members: Outputs of the models of each.
+        weights: (r, members).
+    """
     scores = nodes.concat([tensor for tensor, _ in banks.values()])
     ends = np.cumsum([width for _, width in banks.values()]).tolist()
     starts = dict(zip(banks, [0, *ends], strict=False))
-    groups: dict[tuple[str, int], list[tuple[float, OnnxOutput]]] = {}
-    for weight, output in outputs:
-        if output.scores.width:
-            width = output.scores.width if output.link in ("softmax", "shares") else 1
-            groups.setdefault((output.link, width), []).append((weight, output))
-    shift = np.sum([weight * output.shift for weight, output in outputs], axis=0)
+    groups: dict[tuple[str, int], list[tuple[Array, OnnxOutput]]] = {}
+    shift = np.zeros((len(weights), len(members[0][0].shift)))
+    for index, outputs in enumerate(members):
+        weight = weights[:, index] / len(outputs)  # (r,)
+        for output in outputs:
+            shift += weight[:, None] * output.shift
+            if k := output.scores.width:
+                k = k if output.link in ("softmax", "shares") else 1
+                groups.setdefault((output.link, k), []).append((weight, output))
     tensors: list[str] = []
     matrices: list[Array] = []
-    for (link, _), members in groups.items():
-        own = [output for _, output in members]
+    for (link, _), found in groups.items():
+        own = [output for _, output in found]
         columns = [starts[o.scores.bank] + c for o in own for c in o.scores.columns]
         tensors.append(_write_link(nodes, nodes.gather(scores, columns, ends[-1]), link, own))
-        matrices.extend(weight * output.matrix for weight, output in members)
+        matrices.extend(np.kron(weight, output.matrix) for weight, output in found)
     if not tensors:
-        tensors, matrices = [nodes.gather(scores, [0], ends[-1])], [np.zeros((1, len(shift)))]
-    matrix: Array = np.concatenate(matrices)
-    mean = nodes.add("MatMul", [nodes.concat(tensors), nodes.constant(matrix, np.float64)])
-    return nodes.add("Add", [mean, nodes.constant(shift[None, :], np.float64)])
+        tensors, matrices = [nodes.gather(scores, [0], ends[-1])], [np.zeros((1, shift.size))]
+    matrix = nodes.constant(np.concatenate(matrices), np.float64)
+    sums = nodes.add("MatMul", [nodes.concat(tensors), matrix])
+    return nodes.add("Add", [sums, nodes.constant(shift.reshape(1, -1), np.float64)])
 
 
 def _write_link(nodes: Nodes, scores: str, link: str, own: Sequence[OnnxOutput]) -> str:

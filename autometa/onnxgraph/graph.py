@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autometa.combination import Combination
 from autometa.encoding import EncodingPlan
 from autometa.encoding.steps import NumericStep
 from autometa.errors import NotApplicable
@@ -49,7 +50,7 @@ class OnnxGraph:
         >>> graph = OnnxGraph()
         >>> scores = graph.linear(plan, np.ones((3, 1)), np.zeros(1))
         >>> from autometa.onnxgraph.answer import Answer
-        >>> model = graph.to_model([(1.0, OnnxOutput.values(scores))], Answer.of_values())
+        >>> model = graph.to_model([[OnnxOutput.values(scores)]], Answer.of_values())
         >>> [column.name for column in model.graph.input]
         ['size', 'colour']
     """
@@ -196,17 +197,19 @@ class OnnxGraph:
 
     def to_model(
         self,
-        outputs: Sequence[tuple[float, OnnxOutput]],
+        members: Sequence[Sequence[OnnxOutput]],
         answer: Answer,
         *,
+        combination: Combination | None = None,
         properties: Mapping[str, str] | None = None,
         spare: tuple[str, str] | None = None,
     ) -> Any:
         """Ends the graph.
 
         Args:
-            outputs: Weight and output of each model; weights sum to 1.
+            members: Outputs of the models of each member, which is their mean.
             answer: What the file gives.
+            combination: How members become one; None for their mean.
             properties: Further metadata.
             spare: Name and kind (``number`` or ``text``) of the column that says how many rows
                 there are when no model reads one.
@@ -223,7 +226,10 @@ class OnnxGraph:
         banks = self._write_banks(inputs, before)
         if not banks:
             banks["none"] = (self._zeros(next(iter(inputs.values()))), 1)
-        results = write_answer(nodes, banks, outputs, answer)
+        if combination is None:
+            shares = [1.0 / len(members)] * len(members)
+            combination = Combination.average([*shares, 0.0], np.zeros_like(members[0][0].shift))
+        results = write_answer(nodes, banks, members, combination, answer)
         columns = [
             {"column": column, "input": name, "kind": kind}
             for column, (name, kind) in inputs.items()
@@ -235,14 +241,14 @@ class OnnxGraph:
     def write(
         self,
         path: Path,
-        outputs: Sequence[tuple[float, OnnxOutput]],
+        members: Sequence[Sequence[OnnxOutput]],
         answer: Answer,
         **more: Any,
     ) -> None:
         """Ends the graph, checks it and writes the file; arguments as for `to_model`."""
         import onnx
 
-        model = self.to_model(outputs, answer, **more)
+        model = self.to_model(members, answer, **more)
         onnx.checker.check_model(model)
         path.write_bytes(model.SerializeToString(deterministic=True))
 

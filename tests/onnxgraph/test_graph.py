@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from autometa import EncodingPlan, NotApplicable, OnnxGraph, OnnxOutput, TabularEncoder
+from autometa.combination import Combination, Pool
 from autometa.encoding.steps import NumericStep, OneHotStep, OrdinalStep
 from autometa.onnxgraph.answer import Answer
 from autometa.onnxgraph.feeds import columns_of, feeds_of
@@ -27,8 +28,8 @@ class Stump:
         self.roots = np.array([0])
 
 
-def run(graph, outputs, X, answer=None, **more):
-    model = graph.to_model(outputs, answer or Answer.of_values(), **more)
+def run(graph, members, X, answer=None, **more):
+    model = graph.to_model(members, answer or Answer.of_values(), **more)
     session = ort.InferenceSession(model.SerializeToString())
     results = session.run(None, feeds_of(columns_of(session), X))
     return dict(zip([output.name for output in session.get_outputs()], results, strict=True))
@@ -55,7 +56,7 @@ def test_encode_gives_what_the_plan_gives(missing, categorical, scale, opset):
         )
         output = OnnxOutput.probabilities(scores, link="identity", n_classes=plan.width)
         answer = Answer.of_probabilities(plan.width)
-        got = run(graph, [(1.0, output)], X, answer)["probabilities"]
+        got = run(graph, [[output]], X, answer)["probabilities"]
         expected = np.nan_to_num(plan.transform(X), nan=-99.0)
         np.testing.assert_array_equal(got, expected)
 
@@ -69,7 +70,7 @@ def test_split_is_exact_at_the_threshold(opset):
         graph = OnnxGraph(opset=opset)
         plan = plan_of(NumericStep(column="x"))
         scores = graph.trees(plan, Stump(threshold, missing_left), np.zeros(1))
-        got = run(graph, [(1.0, OnnxOutput.values(scores))], X)["value"]
+        got = run(graph, [[OnnxOutput.values(scores)]], X)["value"]
         assert got.ravel().tolist() == [1, 2, 1 if missing_left else 2, 1]
 
 
@@ -80,7 +81,7 @@ def test_set_of_levels_sends_its_codes_left():
     X = pd.DataFrame({"c": pd.Categorical(["a", "b", "c", "new", None])})
     graph = OnnxGraph()
     scores = graph.trees(plan_of(step), Stump(bits=bits, missing_left=True), np.zeros(1))
-    got = run(graph, [(1.0, OnnxOutput.values(scores))], X)["value"]
+    got = run(graph, [[OnnxOutput.values(scores)]], X)["value"]
     assert got.ravel().tolist() == [2, 1, 2, 1, 1]
 
 
@@ -91,7 +92,7 @@ def test_unknown_category_is_missing_when_the_schema_is_given():
     for categories, expected in ((None, [1, 2, 2, 3]), ({"c": ("a", "rare")}, [1, 2, 3, 3])):
         graph = OnnxGraph(categories=categories)
         scores = graph.linear(plan_of(step), coef, np.zeros(1))
-        got = run(graph, [(1.0, OnnxOutput.values(scores))], X)["value"]
+        got = run(graph, [[OnnxOutput.values(scores)]], X)["value"]
         assert got.ravel().tolist() == expected
 
 
@@ -105,8 +106,9 @@ def test_average_of_models_is_weighted():
     )
     log = OnnxOutput.values(graph.linear(plan, np.array([[1.0]]), np.zeros(1)), is_log=True)
     constant = OnnxOutput.constant([100.0])
-    outputs = [(0.5, double), (0.25, bounded), (0.125, log), (0.125, constant)]
-    got = run(graph, outputs, X)["value"].ravel()
+    members = [[double], [bounded], [log, constant]]
+    combination = Combination.average([0.5, 0.25, 0.25, 0.0], [0.0])
+    got = run(graph, members, X, combination=combination)["value"].ravel()
     expected = [
         0.5 * 2 * x + 0.25 * (10 * min(x + 1, 2.5) + 1) + 0.125 * np.exp(x) + 12.5
         for x in (1.0, 2.0)
@@ -120,7 +122,7 @@ def test_classes_that_a_model_never_saw_get_the_floor():
     graph = OnnxGraph()
     scores = graph.linear(plan, np.zeros((1, 1)), np.zeros(1))
     output = OnnxOutput.probabilities(scores, n_classes=3, present=(0, 2), floor=0.1)
-    got = run(graph, [(1.0, output)], X, Answer.of_probabilities(3))["probabilities"]
+    got = run(graph, [[output]], X, Answer.of_probabilities(3))["probabilities"]
     np.testing.assert_allclose(got, [[0.45, 0.1, 0.45]], atol=1e-7)
 
 
@@ -141,7 +143,7 @@ def test_label_is_as_the_user_wrote_it(labels, kind):
     graph = OnnxGraph()
     scores = graph.linear(plan, np.ones((1, 1)), np.zeros(1))
     output = OnnxOutput.probabilities(scores, n_classes=2)
-    got = run(graph, [(1.0, output)], X, Answer.of_labels(labels))["label"]
+    got = run(graph, [[output]], X, Answer.of_labels(labels))["label"]
     assert got.dtype == kind
     assert got.tolist() == [str(x) if kind is np.object_ else x for x in labels]
 
@@ -156,7 +158,7 @@ def test_any_column_name_works(name):
     scores = graph.linear(plan_of(*steps), np.array([[1.0], [10.0]]), np.zeros(1))
     answer = Answer.of_labels(("a", "b"))
     output = OnnxOutput.probabilities(scores, n_classes=2)
-    got = run(graph, [(1.0, output)], X, answer)
+    got = run(graph, [[output]], X, answer)
     assert got["probabilities"][0, 1] > 0.999
 
 
@@ -167,7 +169,7 @@ def test_inputs_are_the_columns_that_are_read():
     )
     graph = OnnxGraph()
     scores = graph.linear(plan, np.ones((2, 1)), np.zeros(1))
-    model = graph.to_model([(1.0, OnnxOutput.values(scores))], Answer.of_values())
+    model = graph.to_model([[OnnxOutput.values(scores)]], Answer.of_values())
     properties = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(properties["columns"]) == [
         {"column": "size", "input": "size", "kind": "number"},
@@ -178,11 +180,11 @@ def test_inputs_are_the_columns_that_are_read():
 def test_constant_alone_needs_a_column_to_count_rows():
     output = OnnxOutput.constant([0.25, 0.75])
     with pytest.raises(NotApplicable, match="reads no column"):
-        OnnxGraph().to_model([(1.0, output)], Answer.of_probabilities(2))
+        OnnxGraph().to_model([[output]], Answer.of_probabilities(2))
     for spare, column in ((("x", "number"), [1.0, np.nan]), (("x", "text"), ["a", None])):
         X = pd.DataFrame({"x": column})
         answer = Answer.of_probabilities(2)
-        got = run(OnnxGraph(), [(1.0, output)], X, answer, spare=spare)["probabilities"]
+        got = run(OnnxGraph(), [[output]], X, answer, spare=spare)["probabilities"]
         assert got.tolist() == [[0.25, 0.75]] * 2
 
 
@@ -204,7 +206,42 @@ def test_many_models_have_the_nodes_of_one():
             plan = TabularEncoder().fit(rows, rng=np.random.default_rng(0))
             scores = graph.linear(plan, np.ones((plan.width, 4)), np.zeros(4))
             output = OnnxOutput.probabilities(scores, n_classes=4)
-            outputs.append((1.0 / n_models, output))
-        model = graph.to_model(outputs, Answer.of_probabilities(4))
+            outputs.append(output)
+        model = graph.to_model([outputs], Answer.of_probabilities(4))
         sizes.append(len(model.graph.node))
     assert sizes[1] <= sizes[0] + 2
+
+
+@pytest.mark.parametrize("temperature", [1.0, 1.7])
+@pytest.mark.parametrize("kinds", [["linear"], ["logarithmic"], ["logarithmic", "linear"]])
+def test_combination_is_that_of_the_model_folder(kinds, temperature):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"x": rng.normal(size=50), "y": rng.normal(size=50)})
+    plan = plan_of(NumericStep(column="x", impute=0.0), NumericStep(column="y", impute=0.0))
+    graph, members, expected = OnnxGraph(), [], []
+    for _ in range(3):
+        coef = rng.normal(scale=3.0, size=(2, 4))
+        scores = graph.linear(plan, coef, np.zeros(4))
+        members.append([OnnxOutput.probabilities(scores, n_classes=4)])
+        logits = X.to_numpy() @ coef
+        expected.append(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
+    bias = {"linear": (), "logarithmic": (0.1, -0.2, 0.0, 0.3)}
+    pools = [
+        Pool(kind, (0.5, 0.0, 0.3, 0.2), bias[kind], share)
+        for kind, share in zip(kinds, (1.0,) if len(kinds) == 1 else (0.75, 0.25), strict=True)
+    ]
+    combination = Combination(tuple(pools), (0.4, 0.3, 0.2, 0.1), temperature)
+    answer = Answer.of_probabilities(4)
+    got = run(graph, members, X, answer, combination=combination)["probabilities"]
+    np.testing.assert_allclose(got, combination(expected), atol=2e-6)
+
+
+def test_values_are_combined_with_the_constant_and_a_bias():
+    X = pd.DataFrame({"x": [1.0, 2.0]})
+    graph = OnnxGraph()
+    scores = graph.linear(
+        plan_of(NumericStep(column="x", impute=0.0)), np.ones((1, 1)), np.zeros(1)
+    )
+    combination = Combination((Pool("linear", (0.9, 0.2), (0.5,)),), (10.0,))
+    got = run(graph, [[OnnxOutput.values(scores)]], X, combination=combination)["value"]
+    np.testing.assert_allclose(got.ravel(), [0.9 + 2.5, 1.8 + 2.5], rtol=1e-6)
