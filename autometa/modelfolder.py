@@ -194,6 +194,19 @@ class Predictor:
         self._members = members
         self._combination = combination_of(manifest)
 
+    @property
+    def members(self) -> list[Sequence[Model]]:
+        """The models of each member, in the order of the manifest."""
+        return [models for _, models in self._members]
+
+    @property
+    def combination(self) -> Combination:
+        """How members become one."""
+        if self._combination is not None:
+            return self._combination
+        weights = [weight for weight, _ in self._members]
+        return Combination.average([*weights, 0.0], [0.0] * max(1, len(self.classes)))
+
     def predict(self, frame: pd.DataFrame | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Predicts rows.
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "status": ("autometa.cli.status:status", "Show how a search stands."),
     "report": ("autometa.cli.report:report", "Write the page on a search."),
     "predict": ("autometa.cli.predict:predict", "Predict rows with a model folder."),
+    "export": ("autometa.cli.export:export", "Write a model folder as one ONNX file."),
     "serve": ("autometa.cli.serve:serve", "Answer requests for predictions over HTTP."),
     "ui": ("autometa.cli.ui:ui", "Open the tracked trials in MLflow."),
     "knowledge": ("autometa.cli.knowledge:knowledge", "Show and add to what past tasks taught."),

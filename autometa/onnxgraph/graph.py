@@ -228,7 +228,7 @@ class OnnxGraph:
             banks["none"] = (self._zeros(next(iter(inputs.values()))), 1)
         if combination is None:
             shares = [1.0 / len(members)] * len(members)
-            combination = Combination.average([*shares, 0.0], np.zeros_like(members[0][0].shift))
+            combination = Combination.average([*shares, 0.0], [0.0] * len(members[0][0].shift))
         results = write_answer(nodes, banks, members, combination, answer)
         columns = [
             {"column": column, "input": name, "kind": kind}

@@ -1,0 +1,175 @@
+"""The standalone folder: the file, how to use it without autometa, and what was found of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autometa.errors import StorageError
+from autometa.export.file import write_onnx
+from autometa.export.rows import edge_rows, raw_rows
+from autometa.export.verify import OnnxFile, compare, measure
+from autometa.measure import Metric, score
+from autometa.modelfolder import Predictor, load_model
+from autometa.onnxgraph.nodes import DEFAULT_OPSET
+from autometa.onnxgraph.parity import TOLERANCE
+from autometa.prepare import open_prepared
+from autometa.workspace import writing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILE, SCRIPT, REQUIREMENTS, VECTOR = "model.onnx", "predict.py", "requirements.txt", "vector.json"
+N_TIMED_ROWS = 50
+N_VECTOR_ROWS = 5
+
+
+def build(
+    predictor: Predictor,
+    folder: Path,
+    *,
+    X: pd.DataFrame | None = None,
+    opset: int = DEFAULT_OPSET,
+) -> dict[str, Any]:
+    """Writes a model as one file with its companions, and checks and measures it.
+
+    Args:
+        predictor: A loaded model folder.
+        folder: An existing folder; takes ``model.onnx``, ``predict.py``, ``requirements.txt`` and
+            ``vector.json``, a few rows with their outputs.
+        X: Canonical rows to compare on, beside edge rows (missing, unseen, extreme).
+        opset: Of ai.onnx.
+
+    Returns:
+        ``parity`` (largest difference), ``rows``, ``edge_rows``, ``opset``, and what
+        `verify.measure` gives.
+
+    Raises:
+        NotApplicable: If a part cannot be exported, the file differs from its source, or a
+            number could not be measured.
+        StorageError: If the disk is full.
+    """
+    path = folder / FILE
+    with writing(folder):
+        write_onnx(predictor, path, opset=opset)
+    file = OnnxFile(path)
+    edges = edge_rows(predictor.schema, X)
+    parity = compare(predictor, file, edges)
+    n_rows = 0 if X is None else len(X)
+    rows = edges
+    if X is not None and n_rows:
+        rows = raw_rows(X)
+        parity = max(parity, compare(predictor, file, rows))
+    with writing(folder):
+        _write_companions(folder, file, rows.iloc[:N_VECTOR_ROWS])
+    measured = measure(path, file.feeds(rows.iloc[:N_TIMED_ROWS]))
+    found = {"rows": n_rows, "edge_rows": len(edges), "opset": opset, "tolerance": TOLERANCE}
+    return {"parity": parity, **found, **measured}
+
+
+def export_model(predictor: Predictor, folder: Path, **more: Any) -> dict[str, Any]:
+    """Builds into a new folder, or in place of one that an export made; whole or not at all.
+
+    Args:
+        predictor: A loaded model folder.
+        folder: Where it shall stand.
+        more: See `build`.
+
+    Raises:
+        NotApplicable: See `build`.
+        StorageError: If it cannot be written, or something else stands there.
+    """
+    if folder.exists() and not (folder / VECTOR).is_file():
+        raise StorageError(
+            f"{folder} exists and is no export.", hint="Choose another --output, or remove it."
+        )
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        found = build(predictor, new, **more)
+        with writing(folder):
+            new.chmod(0o755)
+            shutil.rmtree(folder, ignore_errors=True)
+            new.rename(folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return found
+
+
+def export_job(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
+    """Exports a model folder for a device; runs in a worker.
+
+    Args:
+        payload: ``folder``, ``prepared`` (whose validation rows are compared), ``packages``,
+            ``output`` (a folder that is made), ``opset``, ``metrics`` (`Metric.to_json`).
+        deadline: Not used: measuring ends by itself.
+
+    Returns:
+        What `build` gives; and ``quality``: by metric the scores of ``source`` and ``file`` on
+        the validation rows, which both have seen in training.
+    """
+    predictor = load_model(payload["folder"], packages=frozenset(payload["packages"]))
+    prepared = open_prepared(Path(payload["prepared"]))
+    index = _validation_rows(prepared.split)
+    X, y = prepared.X.iloc[index].reset_index(drop=True), prepared.y[index]
+    folder = Path(payload["output"])
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    found = build(predictor, folder, X=X, opset=int(payload["opset"]))
+    metrics = [Metric.from_json(metric) for metric in payload["metrics"]]
+    quality = _quality(predictor, OnnxFile(folder / FILE), X, y, metrics)
+    return {**found, "quality": quality}
+
+
+def _validation_rows(split: Any) -> np.ndarray[Any, Any]:
+    rows = [split.valid_rows(fold) for fold in range(split.n_folds)]
+    return np.unique(np.concatenate(rows))
+
+
+def _quality(
+    predictor: Predictor,
+    file: OnnxFile,
+    X: pd.DataFrame,
+    y: np.ndarray[Any, Any],
+    metrics: Sequence[Metric],
+) -> dict[str, dict[str, float]]:
+    source = predictor.average(X)
+    outputs = file.predict(raw_rows(X))
+    own = outputs["probabilities"] if "probabilities" in outputs else outputs["value"][:, 0]
+    return {
+        metric.name: {"source": score(metric, y, source), "file": score(metric, y, own)}
+        for metric in metrics
+    }
+
+
+def _write_companions(folder: Path, file: OnnxFile, rows: pd.DataFrame) -> None:
+    import onnxruntime
+
+    script = Path(__file__).with_name("standalone.py").read_text(encoding="utf-8")
+    (folder / SCRIPT).write_text(script, encoding="utf-8")
+    lines = f"numpy=={np.__version__}\nonnxruntime=={onnxruntime.__version__}\n"
+    (folder / REQUIREMENTS).write_text(lines, encoding="utf-8")
+    outputs = file.predict(rows)
+    feeds = file.feeds(rows)
+    vector = {
+        "rows": [
+            {c["column"]: _plain(feeds[c["input"]][row, 0]) for c in file.columns}
+            for row in range(len(rows))
+        ],
+        "outputs": {name: values.tolist() for name, values in outputs.items()},
+    }
+    (folder / VECTOR).write_text(json.dumps(vector, indent=1), encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """Gives a text, a number, or None where a number is missing."""
+    if isinstance(value, str):
+        return value
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,64 @@
+"""Writes a loaded model folder as one ONNX file, from raw columns to labels or values."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from autometa import __version__
+from autometa.errors import NotApplicable
+from autometa.modelfolder import Predictor
+from autometa.onnxgraph import OnnxGraph, OnnxOutput
+from autometa.onnxgraph.answer import Answer
+from autometa.onnxgraph.nodes import DEFAULT_OPSET
+
+
+def write_onnx(predictor: Predictor, path: Path, *, opset: int = DEFAULT_OPSET) -> None:
+    """Writes the file.
+
+    Inputs are the columns that a model reads, see `OnnxGraph`. Outputs are ``label`` (n,), as the
+    user wrote the labels, and ``probabilities`` (n, n_classes); or ``value`` (n, 1). Its metadata
+    say which input each column is, and the texts of booleans.
+
+    Args:
+        predictor: A loaded model folder.
+        path: Of the file.
+        opset: Of ai.onnx.
+
+    Raises:
+        NotApplicable: If a part cannot be written; names the trial, its learner and the reason.
+    """
+    schema = predictor.schema
+    categories = {c.name: c.categories for c in schema if c.kind == "categorical"}
+    booleans = {c.name: c.categories for c in schema if c.kind == "boolean" and c.categories}
+    graph = OnnxGraph(opset=opset, categories=categories)
+    members = [_outputs(predictor, graph, index) for index in range(len(predictor.members))]
+    is_regression = predictor.problem == "regression"
+    graph.write(
+        path,
+        members,
+        Answer.of_values() if is_regression else Answer.of_labels(predictor.labels),
+        combination=predictor.combination,
+        spare=next(
+            (
+                (c.name, "text" if c.kind == "categorical" else "number")
+                for c in schema
+                if c.kind in ("categorical", "numeric", "boolean")
+            ),
+            None,
+        ),
+        properties={
+            "autometa": __version__,
+            "name": str(predictor.manifest.get("name", "")),
+            "predicts": str(predictor.manifest.get("target", "")),
+            "booleans": json.dumps(booleans),
+        },
+    )
+
+
+def _outputs(predictor: Predictor, graph: OnnxGraph, index: int) -> list[OnnxOutput]:
+    try:
+        return [model.to_onnx(graph) for model in predictor.members[index]]
+    except NotApplicable as exc:
+        member = predictor.manifest["members"][index]
+        raise NotApplicable(f"trial {member['trial']}, {member['learner']}: {exc.reason}") from exc

@@ -1,0 +1,90 @@
+"""Rows on which a file is compared with its source: real ones, and what may come one day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autometa.columns import Column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from autometa.schema import Schema
+
+UNSEEN = "\u2603 never seen"
+_EXTREMES = (0.0, -0.0, 1e-40, 1e-3, 1.0, 1e6, 3.4e38, 1e300, float("inf"))
+
+
+def raw_rows(X: pd.DataFrame) -> pd.DataFrame:
+    """Gives canonical rows as somebody may hand them over: categories as texts."""
+    import pandas as pd
+
+    def raw(series: pd.Series[Any]) -> Any:
+        if str(series.dtype) != "category":
+            return series
+        return series.astype(object).where(series.notna(), None)
+
+    return pd.DataFrame({name: raw(X[name]) for name in X.columns})
+
+
+def edge_rows(schema: Schema, X: pd.DataFrame | None, *, n_rows: int = 64) -> pd.DataFrame:
+    """Gives raw rows that are missing, unseen or extreme, wholly or in some cells.
+
+    Args:
+        schema: The input columns.
+        X: Canonical rows to draw ordinary cells from; None: they are drawn from the schema, numbers
+            from a wide range.
+        n_rows: How many of each kind; the same in every process.
+    """
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    kept = [column for column in schema if column.kind != "dropped"]
+    usual = pd.DataFrame({c.name: _usual(c, X, rng, 3 * n_rows) for c in kept})
+    strange = pd.DataFrame({c.name: _strange(c, rng, 3 * n_rows) for c in kept})
+    gone = pd.DataFrame({c.name: _gone(c, 1) for c in kept})
+    mixed = usual.copy()
+    gaps = pd.DataFrame({c.name: _gone(c, 3 * n_rows) for c in kept})
+    for column in kept:
+        draw = rng.random(3 * n_rows)
+        values = mixed[column.name].where(draw < 0.6, strange[column.name])
+        mixed[column.name] = values.where(draw < 0.8, gaps[column.name])
+    return pd.concat([usual.iloc[:n_rows], strange.iloc[:n_rows], mixed, gone], ignore_index=True)
+
+
+def _usual(column: Column, X: pd.DataFrame | None, rng: np.random.Generator, n: int) -> Any:
+    import pandas as pd
+
+    if X is not None and len(X):
+        rows = raw_rows(X[[column.name]].iloc[rng.integers(len(X), size=n)])
+        return rows[column.name].reset_index(drop=True)
+    if column.kind == "categorical":
+        return pd.Series(
+            np.array([*column.categories, UNSEEN], dtype=object)[
+                rng.integers(len(column.categories) + 1, size=n)
+            ]
+        )
+    if column.kind == "boolean":
+        return pd.Series(rng.random(n) < 0.5, dtype="boolean")
+    if column.kind == "numeric":
+        return pd.Series(rng.normal(size=n) * 10.0 ** rng.uniform(-3, 6, size=n))
+    return _gone(column, n)
+
+
+def _strange(column: Column, rng: np.random.Generator, n: int) -> Any:
+    import pandas as pd
+
+    if column.kind == "categorical":
+        return pd.Series([UNSEEN] * n, dtype=object)
+    if column.kind == "numeric":
+        return pd.Series(rng.choice(_EXTREMES, size=n) * rng.choice([-1.0, 1.0], size=n))
+    return _gone(column, n)
+
+
+def _gone(column: Column, n: int) -> Any:
+    import pandas as pd
+
+    kinds = {"numeric": "float64", "boolean": "boolean", "date": "datetime64[us]"}
+    return pd.Series([None] * n, dtype=kinds.get(column.kind, object))

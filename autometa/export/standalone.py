@@ -1,0 +1,65 @@
+"""Predicts with model.onnx: needs numpy and onnxruntime, nothing else.
+
+python predict.py rows.csv > predictions.csv   predicts rows; python predict.py   tests itself
+"""
+
+import csv
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+HERE, BIGGEST = Path(__file__).parent, float(np.finfo(np.float32).max)
+
+
+class Model:
+    def __init__(self, path: Path = HERE / "model.onnx") -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(str(path), options)
+        properties = self.session.get_modelmeta().custom_metadata_map
+        self.columns = json.loads(properties["columns"])
+        self.booleans = json.loads(properties["booleans"])
+
+    def predict(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """Gives the outputs by name for dicts of raw values; None or "" is missing."""
+        feeds: dict[str, Any] = {}
+        for c in self.columns:
+            values = [row[c["column"]] for row in rows]
+            if c["kind"] == "text":
+                texts = [["" if value is None else str(value)] for value in values]
+                feeds[c["input"]] = np.array(texts, object)
+            else:
+                numbers = [[self.number(value, c["column"])] for value in values]
+                feeds[c["input"]] = np.array(numbers, np.float32)
+        names = [output.name for output in self.session.get_outputs()]
+        return dict(zip(names, self.session.run(None, feeds)))
+
+    def number(self, value: Any, column: str) -> float:
+        false, true = self.booleans.get(column, ("False", "True"))
+        value = {None: math.nan, "": math.nan, false: 0.0, true: 1.0}.get(value, value)
+        number = float(value)
+        return max(-BIGGEST, min(BIGGEST, number)) if math.isfinite(number) else math.nan
+
+
+if __name__ == "__main__":
+    model = Model()
+    if len(sys.argv) > 1:
+        with open(sys.argv[1], encoding="utf-8", newline="") as file:
+            outputs = model.predict(list(csv.DictReader(file)))
+        writer = csv.writer(sys.stdout)
+        writer.writerow(outputs)
+        writer.writerows(zip(*(values.tolist() for values in outputs.values())))
+    else:
+        vector = json.loads((HERE / "vector.json").read_text(encoding="utf-8"))
+        for name, values in model.predict(vector["rows"]).items():
+            expected = np.array(vector["outputs"][name], dtype=values.dtype)
+            is_close = values == expected
+            if values.dtype.kind == "f":
+                is_close = np.isclose(values, expected, 1e-4, 1e-4)
+            assert is_close.all(), f"{name} differs from vector.json"
+        sys.stdout.write("ok\n")

@@ -1,0 +1,117 @@
+"""Compares a file with its source, and measures it in a process of its own."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autometa.errors import NotApplicable
+from autometa.export import probe
+from autometa.modelfolder import Predictor
+from autometa.onnxgraph.feeds import columns_of, feeds_of, open_session
+from autometa.onnxgraph.nodes import Nodes
+from autometa.onnxgraph.parity import TOLERANCE, difference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+N_CALLS = 200
+_MEASURED = ("latency_ms", "latency_p99_ms", "load_ms", "memory_mib", "reference_ms")
+_PROBE_SECONDS = 60.0
+
+
+class OnnxFile:
+    """A file that `write_onnx` wrote, opened on one thread.
+
+    Args:
+        path: Of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._session = open_session(str(path))
+        self.columns = columns_of(self._session)
+
+    def feeds(self, raw: pd.DataFrame) -> dict[str, Any]:
+        """Gives the inputs for raw rows, see `feeds_of`."""
+        return feeds_of(self.columns, raw)
+
+    def predict(self, raw: pd.DataFrame) -> dict[str, np.ndarray[Any, Any]]:
+        """Gives the outputs by name."""
+        names = [output.name for output in self._session.get_outputs()]
+        return dict(zip(names, self._session.run(None, self.feeds(raw)), strict=True))
+
+
+def compare(predictor: Predictor, file: OnnxFile, raw: pd.DataFrame) -> float:
+    """Gives how far file and source are apart on raw rows, see `difference`; labels included.
+
+    Raises:
+        NotApplicable: If they are more than `TOLERANCE` apart, or a label is another one where
+            the probabilities leave no doubt.
+    """
+    expected = predictor.average(predictor.schema.apply(raw))
+    got = file.predict(raw)
+    apart = difference(expected, got.get("probabilities", got.get("value", np.empty(0))))
+    if apart > TOLERANCE:
+        raise NotApplicable(f"the file differs from its source by {apart:.3g}")
+    if "label" in got:
+        best = np.sort(expected, axis=1)[:, -2:]
+        is_sure = best[:, 1] - best[:, 0] > 2 * TOLERANCE
+        labels = np.asarray(predictor.labels, dtype=object)[expected.argmax(axis=1)]
+        if (labels != got["label"].astype(object))[is_sure].any():
+            raise NotApplicable("the file gives other labels than its source")
+    return apart
+
+
+def measure(path: Path, feeds: Mapping[str, Any]) -> dict[str, Any]:
+    """Measures a file as it will run: alone with numpy and onnxruntime, on one thread.
+
+    Args:
+        path: Of the file.
+        feeds: Inputs of a few rows, as `OnnxFile.feeds` gives them.
+
+    Returns:
+        ``size_kib``, ``gzip_kib``, and what `probe.main` gives.
+
+    Raises:
+        NotApplicable: If a number is missing.
+    """
+    data = path.read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        reference, rows = Path(folder) / "reference.onnx", Path(folder) / "rows.npz"
+        nodes = Nodes()
+        nodes.add("Identity", ["x"], outputs=["y"])
+        model = nodes.to_model([("x", "float")], [("y", "float", 1)], {})
+        reference.write_bytes(model.SerializeToString())
+        arrays = {
+            str(index): values.astype(str) if values.dtype == object else values
+            for index, values in enumerate(feeds.values())
+        }
+        np.savez(rows, names=np.array(list(feeds), dtype=str), **arrays)
+        command = [
+            sys.executable,
+            "-I",
+            probe.__file__,
+            *map(str, (path, reference, rows, N_CALLS)),
+        ]
+        try:
+            done = subprocess.run(  # noqa: S603 - our own script, files of our own
+                command, capture_output=True, text=True, timeout=_PROBE_SECONDS, check=True
+            )
+            found: dict[str, Any] = json.loads(done.stdout)
+        except (subprocess.SubprocessError, ValueError) as exc:
+            reason = (getattr(exc, "stderr", "") or str(exc)).strip().splitlines()[-1]
+            raise NotApplicable(f"the file could not be measured: {reason}") from exc
+    lacking = [key for key in _MEASURED if not math.isfinite(found.get(key, math.nan))]
+    if lacking:
+        raise NotApplicable(f"the file was measured without {', '.join(lacking)}")
+    sizes = {"size_kib": len(data) / 1024, "gzip_kib": len(gzip.compress(data)) / 1024}
+    return {**sizes, **found}

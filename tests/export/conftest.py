@@ -1,0 +1,83 @@
+"""A model folder of two members, two models each, made of raw columns of every kind."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autometa import modelfolder
+from autometa.combination import Combination, Pool
+from autometa.learner import FitContext, TrainingData
+from autometa.resolve import resolve
+from autometa.schema import Schema
+
+N_ROWS = 160
+
+
+def raw_table(with_text=False):
+    rng = np.random.default_rng(0)
+    level = rng.integers(0, 3, N_ROWS)
+    table = pd.DataFrame(
+        {
+            "size": rng.normal(size=N_ROWS).round(3),
+            "colour": np.array(["red", "green", "blue"])[level],
+            "label": np.where(rng.random(N_ROWS) < 0.5, "yes", "no"),
+        }
+    )
+    table.loc[::7, "size"] = np.nan
+    table.loc[::9, "colour"] = None
+    if with_text:
+        words = np.array(["one", "two", "three", "four", "five"])
+        picks = rng.integers(0, 5, (N_ROWS, 6))
+        table["note"] = [" ".join([*words[row], str(i)]) for i, row in enumerate(picks)]
+    y = (np.nan_to_num(table["size"].to_numpy()) + level > 1).astype(np.int64)
+    return table, y
+
+
+@pytest.fixture
+def make_folder(tmp_path):
+    """Gives a function that writes a model folder of some learners."""
+
+    def make(problem="classification", learners=("logistic", "lightgbm"), with_text=False):
+        raw, y = raw_table(with_text)
+        schema = Schema.infer(raw)
+        X = schema.apply(raw)
+        classes = ["0", "1"] if problem == "classification" else []
+        target = y if classes else 1000.0 + 5.0 * y
+        members = []
+        for number, name in enumerate(learners):
+            models = []
+            for fold in range(2):
+                rows = np.arange(N_ROWS) % 3 != fold
+                data = TrainingData(X[rows], target[rows], len(classes) or None)
+                learner = resolve(f"autometa_tabular.learners.{name}:{CLASSES[name]}")({})
+                model = learner.fit(data, FitContext(rng=np.random.default_rng(fold)))
+                folder = tmp_path / "parts" / f"{name}-{fold}"
+                folder.mkdir(parents=True)
+                model.save(folder)
+                models.append((folder, f"{type(model).__module__}:{type(model).__name__}"))
+            weight = 1.0 / len(learners)
+            members.append(modelfolder.Member(number, weight, name, models))
+        header = {
+            "name": "test",
+            "problem": problem,
+            "classes": classes,
+            "class_kind": "int",
+            "target": "y",
+            "schema": schema.to_json(),
+            "requires": {},
+        }
+        if classes and len(learners) == 2:
+            pools = (Pool("logarithmic", (0.5, 0.4, 0.1), (0.1, 0.0), 1.0),)
+            header["combination"] = Combination(pools, (0.5, 0.5), 1.2).to_json()
+        return modelfolder.write(tmp_path / "model", header, members), raw
+
+    return make
+
+
+CLASSES = {
+    "dummy": "Dummy",
+    "ridge": "Ridge",
+    "logistic": "Logistic",
+    "lightgbm": "LightGBM",
+    "extra_trees": "ExtraTrees",
+}

@@ -1,0 +1,162 @@
+import json
+import subprocess
+import sys
+import venv
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autometa import NotApplicable, load_model
+from autometa.errors import StorageError
+from autometa.export import build, export_model, write_onnx
+from autometa.export.rows import UNSEEN, edge_rows, raw_rows
+from autometa.export.verify import OnnxFile, compare, measure
+from autometa.onnxgraph.parity import TOLERANCE, difference
+from autometa.schema import Schema
+
+pytest.importorskip("onnxruntime")
+
+
+def test_file_of_an_ensemble_answers_as_the_folder_does(make_folder, tmp_path):
+    folder, raw = make_folder()
+    predictor = load_model(folder)
+    write_onnx(predictor, tmp_path / "model.onnx")
+    file = OnnxFile(tmp_path / "model.onnx")
+    got = file.predict(raw_rows(predictor.schema.apply(raw)))
+    np.testing.assert_allclose(got["probabilities"], predictor.predict_proba(raw), atol=1e-6)
+    assert got["label"].tolist() == predictor.predict(raw).tolist()
+    assert set(got["label"].tolist()) == {0, 1}
+    # The column "label" had to make way for the output of that name.
+    names = {column["column"]: column["input"] for column in file.columns}
+    assert names == {"size": "size", "colour": "colour", "label": "label_"}
+
+
+@pytest.mark.parametrize("opset", [15, 21])
+@pytest.mark.parametrize("learners", [("ridge",), ("extra_trees", "lightgbm"), ("dummy",)])
+def test_build_finds_file_and_folder_alike(make_folder, tmp_path, learners, opset):
+    folder, raw = make_folder("regression", learners)
+    predictor = load_model(folder)
+    X = predictor.schema.apply(raw)
+    found = build(predictor, tmp_path, X=X, opset=opset)
+    assert found["parity"] <= TOLERANCE
+    assert found["rows"] == len(raw)
+    assert found["edge_rows"] == 64 + 64 + 192 + 1
+    measured = ("size_kib", "gzip_kib", "load_ms", "latency_ms", "latency_p99_ms", "memory_mib")
+    assert all(found[key] > 0 for key in measured)
+    assert found["size_kib"] == (tmp_path / "model.onnx").stat().st_size / 1024
+
+
+def test_part_that_cannot_be_exported_is_named(make_folder, tmp_path):
+    folder, _ = make_folder(learners=("logistic",), with_text=True)
+    with pytest.raises(NotApplicable, match="trial 0, logistic: column 'note' is encoded as text"):
+        write_onnx(load_model(folder), tmp_path / "model.onnx")
+
+
+def test_file_that_differs_is_refused(make_folder, tmp_path):
+    folder, _ = make_folder()
+    predictor = load_model(folder)
+    write_onnx(predictor, tmp_path / "model.onnx")
+    model = predictor.members[0][0]
+    model.intercept = model.intercept + 0.01
+    with pytest.raises(NotApplicable, match="differs from its source by"):
+        compare(predictor, OnnxFile(tmp_path / "model.onnx"), edge_rows(predictor.schema, None))
+
+
+def test_missing_number_fails(make_folder, tmp_path, monkeypatch):
+    folder, raw = make_folder()
+    predictor = load_model(folder)
+    write_onnx(predictor, tmp_path / "model.onnx")
+    rows = raw_rows(predictor.schema.apply(raw.iloc[:2]))
+    feeds = OnnxFile(tmp_path / "model.onnx").feeds(rows)
+    silent = tmp_path / "silent.py"
+    silent.write_text("print('{\"latency_ms\": 1.0}')")
+    monkeypatch.setattr("autometa.export.probe.__file__", str(silent))
+    with pytest.raises(NotApplicable, match="without latency_p99_ms, load_ms"):
+        measure(tmp_path / "model.onnx", feeds)
+    silent.write_text("raise SystemExit('no such device')")
+    with pytest.raises(NotApplicable, match="could not be measured: no such device"):
+        measure(tmp_path / "model.onnx", feeds)
+
+
+def test_edge_rows_are_missing_unseen_and_extreme():
+    raw = pd.DataFrame(
+        {"x": [1.5, 2.5, 3.0] * 9, "c": ["a", "b", "c"] * 9, "f": [True] * 26 + [False]}
+    )
+    rows = edge_rows(Schema.infer(raw), None)
+    assert rows.iloc[-1].isna().all()
+    assert (rows["c"] == UNSEEN).sum() >= 64
+    assert (rows["x"].abs() == 1e300).any()
+    assert np.isinf(rows["x"]).any()
+    assert rows.equals(edge_rows(Schema.infer(raw), None))
+
+
+def test_difference_of_values_is_relative():
+    assert difference(np.array([100.0, 0.0]), np.array([[100.5], [0.0]])) == pytest.approx(0.005)
+    assert difference(np.array([0.0, 0.0]), np.array([[0.0], [0.0]])) == 0.0
+    assert difference(np.array([1.0]), np.array([[np.nan]])) == np.inf
+    assert difference(np.array([[0.5, 0.5]]), np.array([[0.4, 0.6]])) == pytest.approx(0.1)
+    assert difference(np.array([[0.5, 0.5]]), np.array([[1.0]])) == np.inf
+
+
+def test_export_replaces_an_export_and_nothing_else(make_folder, tmp_path):
+    folder, _ = make_folder(learners=("logistic",))
+    predictor = load_model(folder)
+    place = tmp_path / "out"
+    for _ in range(2):
+        export_model(predictor, place)
+    names = ["model.onnx", "predict.py", "requirements.txt", "vector.json"]
+    assert sorted(path.name for path in place.iterdir()) == names
+    with pytest.raises(StorageError, match="is no export"):
+        export_model(predictor, folder)
+    assert sorted(path.name for path in tmp_path.glob(".out*")) == []
+
+
+@pytest.mark.slow
+def test_command_writes_a_folder_that_predicts_alone(make_folder, tmp_path):
+    folder, raw = make_folder()
+    raw.to_csv(tmp_path / "rows.csv", index=False)
+    place = tmp_path / "edge"
+    command = [sys.executable, "-m", "autometa", "export", folder, "--to", "onnx", "--json"]
+    command += ["--output", place, "--data", tmp_path / "rows.csv"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert found["output"] == str(place)
+    assert found["rows"] == len(raw)
+    script = [sys.executable, "-I", place / "predict.py"]
+    assert subprocess.run(script, capture_output=True, text=True, check=True).stdout == "ok\n"
+    script.append(tmp_path / "rows.csv")
+    lines = subprocess.run(script, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert lines[0] == "label,probabilities"
+    labels = [line.split(",")[0] for line in lines[1:]]
+    assert labels == [str(label) for label in load_model(folder).predict(raw)]
+
+
+def test_command_names_what_cannot_be_exported(make_folder):
+    folder, _ = make_folder(learners=("logistic",), with_text=True)
+    command = [sys.executable, "-m", "autometa", "export", folder]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "column 'note' is encoded as text" in done.stderr
+
+
+@pytest.mark.slow
+def test_standalone_folder_runs_in_a_bare_environment(make_folder, tmp_path):
+    folder, _ = make_folder()
+    place = tmp_path / "edge"
+    export_model(load_model(folder), place)
+    bare = tmp_path / "bare"
+    venv.create(bare, with_pip=True)
+    python = bare / "bin" / "python"
+    install = [python, "-m", "pip", "install", "-q", "-r", place / "requirements.txt"]
+    if subprocess.run(install, capture_output=True, check=False).returncode:
+        pytest.skip("no package index to install numpy and onnxruntime from")
+    done = subprocess.run(
+        [python, "-I", place / "predict.py"], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "ok\n", done.stderr
+    listed = subprocess.run(
+        [python, "-m", "pip", "list"], capture_output=True, text=True, check=True
+    )
+    assert "pandas" not in listed.stdout
+    assert "autometa" not in listed.stdout
