@@ -191,21 +191,8 @@ class Predictor:
         self.problem: str = manifest["problem"]
         self.classes: tuple[str, ...] = tuple(manifest["classes"])
         self.schema = _schema_of(manifest)
-        self._members = members
+        self.members = members
         self._combination = combination_of(manifest)
-
-    @property
-    def members(self) -> list[Sequence[Model]]:
-        """The models of each member, in the order of the manifest."""
-        return [models for _, models in self._members]
-
-    @property
-    def combination(self) -> Combination:
-        """How members become one."""
-        if self._combination is not None:
-            return self._combination
-        weights = [weight for weight, _ in self._members]
-        return Combination.average([*weights, 0.0], [0.0] * max(1, len(self.classes)))
 
     def predict(self, frame: pd.DataFrame | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Predicts rows.
@@ -272,11 +259,11 @@ class Predictor:
 
         parts = [
             np.asarray(np.mean([self._outputs(model, X) for model in models], axis=0))
-            for _, models in self._members
+            for _, models in self.members
         ]
         if self._combination is not None:
             return self._combination(parts)
-        weights = [weight for weight, _ in self._members]
+        weights = [weight for weight, _ in self.members]
         return np.asarray(np.sum([w * p for w, p in zip(weights, parts, strict=True)], axis=0))
 
     def _outputs(

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 from autometa import __version__
+from autometa.combination import Combination
 from autometa.errors import NotApplicable
-from autometa.modelfolder import Predictor
+from autometa.modelfolder import Predictor, combination_of
 from autometa.onnxgraph import OnnxGraph, OnnxOutput
 from autometa.onnxgraph.answer import Answer
 from autometa.onnxgraph.nodes import DEFAULT_OPSET
@@ -38,7 +39,7 @@ def write_onnx(predictor: Predictor, path: Path, *, opset: int = DEFAULT_OPSET) 
         path,
         members,
         Answer.of_values() if is_regression else Answer.of_labels(predictor.labels),
-        combination=predictor.combination,
+        combination=_combination(predictor),
         spare=next(
             (
                 (c.name, "text" if c.kind == "categorical" else "number")
@@ -56,9 +57,17 @@ def write_onnx(predictor: Predictor, path: Path, *, opset: int = DEFAULT_OPSET) 
     )
 
 
+def _combination(predictor: Predictor) -> Combination:
+    found = combination_of(predictor.manifest)
+    if found is not None:
+        return found
+    weights = [weight for weight, _ in predictor.members]
+    return Combination.average([*weights, 0.0], [0.0] * max(1, len(predictor.classes)))
+
+
 def _outputs(predictor: Predictor, graph: OnnxGraph, index: int) -> list[OnnxOutput]:
     try:
-        return [model.to_onnx(graph) for model in predictor.members[index]]
+        return [model.to_onnx(graph) for model in predictor.members[index][1]]
     except NotApplicable as exc:
         member = predictor.manifest["members"][index]
         raise NotApplicable(f"trial {member['trial']}, {member['learner']}: {exc.reason}") from exc

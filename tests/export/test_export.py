@@ -57,7 +57,7 @@ def test_file_that_differs_is_refused(make_folder, tmp_path):
     folder, _ = make_folder()
     predictor = load_model(folder)
     write_onnx(predictor, tmp_path / "model.onnx")
-    model = predictor.members[0][0]
+    model = predictor.members[0][1][0]
     model.intercept = model.intercept + 0.01
     with pytest.raises(NotApplicable, match="differs from its source by"):
         compare(predictor, OnnxFile(tmp_path / "model.onnx"), edge_rows(predictor.schema, None))
