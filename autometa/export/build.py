@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autometa.errors import StorageError
+from autometa.errors import NotApplicable, StorageError
 from autometa.export.file import write_onnx
 from autometa.export.rows import edge_rows, raw_rows
 from autometa.export.verify import OnnxFile, compare, measure
@@ -117,6 +117,8 @@ def export_job(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     """
     predictor = load_model(payload["folder"], packages=frozenset(payload["packages"]))
     prepared = open_prepared(Path(payload["prepared"]))
+    if isinstance(prepared.X, np.ndarray):
+        raise NotApplicable("images have no export")
     index = _validation_rows(prepared.split)
     X, y = prepared.X.iloc[index].reset_index(drop=True), prepared.y[index]
     folder = Path(payload["output"])

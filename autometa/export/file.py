@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from autometa import __version__
-from autometa.combination import Combination
+from autometa.combination import Combination, combination_of
 from autometa.errors import NotApplicable
-from autometa.modelfolder import Predictor, combination_of
+from autometa.modelfolder import Predictor
 from autometa.onnxgraph import OnnxGraph, OnnxOutput
 from autometa.onnxgraph.answer import Answer
 from autometa.onnxgraph.nodes import DEFAULT_OPSET
