@@ -335,7 +335,7 @@ def _split(
     fraction = validation.get("test_fraction")
     request = SplitRequest(
         n_rows=len(table.y),
-        kind=validation.get("kind") or "auto",
+        kind=_kind(table, validation),
         test_fraction=0.2 if fraction is None else float(fraction),
         n_folds=validation.get("folds"),
         seed=seed,
@@ -346,6 +346,14 @@ def _split(
         is_test=table.is_test,
     )
     return make_split(request)
+
+
+def _kind(table: _Table, validation: Mapping[str, Any]) -> str:
+    """Images are fitted slowly: they are held out once, unless the task asks for folds."""
+    kind = str(validation.get("kind") or "auto")
+    is_open = kind == "auto" and validation.get("folds") is None
+    has_order = table.groups is not None or table.times is not None
+    return "holdout" if is_open and not has_order and table.X.ndim == 4 else kind
 
 
 def _describe_target(target: Target, payload: Mapping[str, Any]) -> dict[str, Any]:

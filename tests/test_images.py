@@ -106,11 +106,17 @@ def test_prepared_images_are_read_back(tmp_path) -> None:
     prepared = open_prepared(tmp_path)
     assert (info["modality"], info["image_shape"], info["n_features"]) == ("image", [6, 5, 1], 30)
     assert info["classes"] == ["bright", "dark"]
+    assert (info["split"], info["n_folds"]) == ("holdout", 1)
     assert np.array_equal(prepared.X, as_images(_images(seed=1)[0]))
     assert prepared.X.dtype == np.uint8
     rows = prepared.split.train_rows(0)
     assert np.array_equal(take(prepared.X, rows), prepared.X[rows])
     assert len(prepared.split.test_rows()) > 0
+
+
+def test_images_are_dealt_into_folds_when_asked(tmp_path) -> None:
+    info = prepare(_payload(tmp_path, validation={"folds": 3}), float("inf"))
+    assert info["n_folds"] == 3
 
 
 def test_test_images_follow_the_others(tmp_path) -> None:

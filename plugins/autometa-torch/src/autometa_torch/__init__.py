@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from autometa import LearnerSpec, hookimpl
+from autometa import DataAdapterSpec, LearnerSpec, hookimpl
 
 if TYPE_CHECKING:
+    from autometa_torch.models import ImageNetworkModel as ImageNetworkModel
     from autometa_torch.models import NetworkModel as NetworkModel
     from autometa_torch.models import TabularNetwork as TabularNetwork
     from autometa_torch.networks import Network as Network
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from autometa_torch.training import train as train
 
 _HOMES = {
+    "ImageNetworkModel": "models",
     "Network": "networks",
     "NetworkModel": "models",
     "Recipe": "training",
@@ -29,7 +31,7 @@ _HOMES = {
     "train": "training",
 }
 
-__all__ = [*sorted(_HOMES), "autometa_learners"]  # noqa: PLE0604 - names are the keys above
+__all__ = [*sorted(_HOMES), "autometa_data_adapters", "autometa_learners"]  # noqa: PLE0604 - names are the keys above
 
 
 def __getattr__(name: str) -> Any:
@@ -44,3 +46,11 @@ def autometa_learners() -> Sequence[LearnerSpec]:
     from autometa_torch.specs import LEARNERS
 
     return LEARNERS
+
+
+@hookimpl
+def autometa_data_adapters() -> Sequence[DataAdapterSpec]:
+    """Gives the data adapters of this plugin."""
+    from autometa_torch.adapters import SPECS
+
+    return SPECS

@@ -23,7 +23,25 @@ def _tabular(name: str, cls: str, cost: float, summary: str) -> LearnerSpec:
     )
 
 
+def _image(name: str, cls: str, cost: float, summary: str) -> LearnerSpec:
+    module = f"autometa_torch.learners.{name}"
+    return LearnerSpec(
+        name=name,
+        problems=frozenset({"classification", "regression"}),
+        factory=f"{module}:{cls}",
+        space=f"{module}:space",
+        modalities=frozenset({"image"}),
+        capabilities=frozenset({"sample_weight", "soft_labels"}),
+        cost=cost,
+        preload=("torch",),
+        format="torch",
+        summary=summary,
+    )
+
+
 LEARNERS = (
     _tabular("mlp", "MLP", 300.0, "a multilayer perceptron over periodic embeddings"),
     _tabular("resnet", "ResNet", 400.0, "residual blocks over encoded columns"),
+    _image("cnn", "CNN", 500.0, "convolutions with pooling, for images"),
+    _image("residual_cnn", "ResidualCNN", 800.0, "residual convolutions, for images"),
 )

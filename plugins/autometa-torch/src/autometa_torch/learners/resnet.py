@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from autometa import EncodingPlan, Space
-from autometa_torch.learners.tabular import TabularNetworkLearner, held_out
+from autometa_torch.learners.common import held_out
+from autometa_torch.learners.tabular import TabularNetworkLearner
 from autometa_torch.networks import Network, ResNetNetwork
 from autometa_torch.training import Recipe
 

@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import pandas as pd
 
 from autometa import (
@@ -18,14 +17,13 @@ from autometa import (
     TabularEncoder,
     TrainingData,
 )
+from autometa_torch.learners.common import hush_absent_classes, require_something_to_learn
 from autometa_torch.models import TabularNetwork
 from autometa_torch.models.network import Outputs
 from autometa_torch.networks import Network
 from autometa_torch.training import Recipe, Samples, train
 from autometa_torch.training.threads import generator_of
 
-MIN_ROWS_TO_STOP_EARLY = 100
-"""Below this an inner split is too small to say which epoch was best."""
 _MOST_LEVELS = 24
 
 
@@ -54,7 +52,7 @@ class TabularNetworkLearner(Learner):
         """Fits, see `Learner.fit`."""
         if not isinstance(data.X, pd.DataFrame):
             raise NotApplicable(f"{type(self).__name__} takes tables, not images")
-        _require_something_to_learn(data)
+        require_something_to_learn(data)
         plan, Z = self._encoder().fit_transform(
             data.X,
             data.y,
@@ -69,27 +67,9 @@ class TabularNetworkLearner(Learner):
         samples = Samples.of(Z, target, data.n_classes, data.sample_weight)
         network = self.network(plan, data.n_classes or 1)
         network.initialise(generator_of(context.seed))
+        hush_absent_classes(network, data)
         trained = train(network, samples, self.recipe(len(data)), context)
         return TabularNetwork(plan, trained, outputs)
 
     def _encoder(self) -> TabularEncoder:
         return TabularEncoder(scale="squash", max_levels=_MOST_LEVELS)
-
-
-def _require_something_to_learn(data: TrainingData) -> None:
-    if len(data) < 2:
-        raise NotApplicable("a network needs at least two rows")
-    if data.n_classes is None:
-        if np.ptp(data.y) == 0:
-            raise NotApplicable("all targets are equal")
-        return
-    shares = data.y.sum(axis=0) if data.y.ndim == 2 else np.bincount(data.y)
-    if np.count_nonzero(shares) < 2:
-        raise NotApplicable("all rows are of one class")
-
-
-def held_out(n_rows: int) -> float:
-    """Gives the share of the rows that tells the best epoch; 0 for few rows."""
-    if n_rows < MIN_ROWS_TO_STOP_EARLY:
-        return 0.0
-    return 0.2 if n_rows < 2000 else min(0.15, 10_000 / n_rows)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from autometa_torch.models.image import ImageNetworkModel
 from autometa_torch.models.network import NetworkModel
 from autometa_torch.models.tabular import TabularNetwork
 
-__all__ = ["NetworkModel", "TabularNetwork"]
+__all__ = ["ImageNetworkModel", "NetworkModel", "TabularNetwork"]

@@ -6,12 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from autometa_torch.networks.base import Network
+from autometa_torch.networks.cnn import CNNNetwork, ResidualCNNNetwork
 from autometa_torch.networks.mlp import MLPNetwork
 from autometa_torch.networks.resnet import ResNetNetwork
 
-__all__ = ["MLPNetwork", "Network", "ResNetNetwork", "build"]
+__all__ = [
+    "CNNNetwork",
+    "MLPNetwork",
+    "Network",
+    "ResNetNetwork",
+    "ResidualCNNNetwork",
+    "build",
+]
 
-_KINDS: Mapping[str, type[Network]] = {cls.kind: cls for cls in (MLPNetwork, ResNetNetwork)}
+_KINDS: Mapping[str, type[Network]] = {
+    cls.kind: cls for cls in (MLPNetwork, ResNetNetwork, CNNNetwork, ResidualCNNNetwork)
+}
 
 
 def build(architecture: Mapping[str, Any]) -> Network:

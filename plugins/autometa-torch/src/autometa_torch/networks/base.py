@@ -32,6 +32,7 @@ class Network(nn.Module):
     """
 
     kind: ClassVar[str]
+    head: nn.Linear
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,0 +1,188 @@
+"""Convolutional networks for small images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from autometa_torch.networks.base import Network, Rate, draw, linear
+
+
+def convolution(n_in: int, n_out: int, size: int, stride: int = 1) -> nn.Conv2d:
+    """Gives a layer without bias (a norm follows) and without drawing its weights."""
+    layer = nn.Conv2d(
+        n_in, n_out, size, stride=stride, padding=size // 2, bias=False, device="meta"
+    )
+    return layer.to_empty(device="cpu")
+
+
+class ImageNetwork(Network):
+    """What networks for images share: how they start and how they are trained.
+
+    Args:
+        reduce: Images are averaged over squares of so many pixels first.
+    """
+
+    def __init__(self, reduce: int) -> None:
+        super().__init__()
+        self.reduce = reduce
+        self.shrink: nn.Module = nn.AvgPool2d(reduce) if reduce > 1 else nn.Identity()
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draws the weights (He et al. 2015); norms start as the identity."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                fan_in = module.weight[0].numel()
+                draw(module.weight, math.sqrt(2.0 / fan_in), generator)
+        draw(self.head.weight, 1.0 / math.sqrt(self.head.in_features), generator)
+        nn.init.zeros_(self.head.bias)
+
+    def rates(self) -> dict[Tensor, Rate]:
+        """Gives plain rates; biases and norms do not decay."""
+        return {p: Rate(1.0, float(p.ndim > 1)) for p in self.parameters()}
+
+
+class CNNNetwork(ImageNetwork):
+    """Convolutions of 3 × 3, each with a norm, with pooling between the stages.
+
+    Args:
+        channels: Of the images.
+        widths: Channels of each convolution.
+        pools: Whether the image is halved after each of them.
+        n_outputs: Logits, or 1.
+        reduce: See `ImageNetwork`.
+    """
+
+    kind: ClassVar[str] = "cnn"
+
+    def __init__(
+        self,
+        channels: int,
+        widths: Sequence[int],
+        pools: Sequence[bool],
+        n_outputs: int,
+        *,
+        reduce: int = 1,
+    ) -> None:
+        super().__init__(reduce)
+        before = [channels, *widths]
+        self.convolutions = nn.ModuleList(
+            convolution(n_in, n_out, 3) for n_in, n_out in zip(before, widths, strict=False)
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in widths)
+        self.pools = list(pools)
+        self.activation = nn.ReLU()
+        self.pool = nn.MaxPool2d(2)
+        self.head = linear(widths[-1], n_outputs)
+
+    def architecture(self) -> dict[str, Any]:
+        """Gives the shape, see `Network.architecture`."""
+        layers = [layer for layer in self.convolutions if isinstance(layer, nn.Conv2d)]
+        return {
+            "kind": self.kind,
+            "channels": layers[0].in_channels,
+            "widths": [layer.out_channels for layer in layers],
+            "pools": self.pools,
+            "n_outputs": self.head.out_features,
+            "reduce": self.reduce,
+        }
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Gives (n, n_outputs) of (n, channels, h, w)."""
+        x = self.shrink(x)
+        for layer, norm, pools in zip(self.convolutions, self.norms, self.pools, strict=True):
+            x = self.activation(norm(layer(x)))
+            x = self.pool(x) if pools else x
+        out: Tensor = self.head(self.noise(x.mean(dim=(2, 3))))
+        return out
+
+
+class ConvolutionBlock(nn.Module):
+    """``relu(shortcut(x) + norm(conv(relu(norm(conv(x))))))``.
+
+    Args:
+        n_in: Channels that come in.
+        hidden: Channels between the convolutions.
+        n_out: Channels that go out.
+        stride: 2 halves the image.
+    """
+
+    def __init__(self, n_in: int, hidden: int, n_out: int, stride: int) -> None:
+        super().__init__()
+        self.first = convolution(n_in, hidden, 3, stride)
+        self.first_norm = nn.BatchNorm2d(hidden)
+        self.second = convolution(hidden, n_out, 3)
+        self.second_norm = nn.BatchNorm2d(n_out)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride > 1 or n_in != n_out:
+            self.shortcut = nn.Sequential(
+                convolution(n_in, n_out, 1, stride), nn.BatchNorm2d(n_out)
+            )
+        self.activation = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Gives (n, n_out, h / stride, w / stride)."""
+        inner = self.activation(self.first_norm(self.first(x)))
+        out: Tensor = self.activation(self.shortcut(x) + self.second_norm(self.second(inner)))
+        return out
+
+
+class ResidualCNNNetwork(ImageNetwork):
+    """A convolution and residual blocks.
+
+    Source: He et al. 2016, "Deep residual learning for image recognition", section 4.2.
+
+    Args:
+        channels: Of the images.
+        stem: Channels of the first convolution.
+        blocks: (hidden channels, channels, stride) of each block.
+        n_outputs: Logits, or 1.
+        reduce: See `ImageNetwork`.
+    """
+
+    kind: ClassVar[str] = "residual_cnn"
+
+    def __init__(
+        self,
+        channels: int,
+        stem: int,
+        blocks: Sequence[tuple[int, int, int]],
+        n_outputs: int,
+        *,
+        reduce: int = 1,
+    ) -> None:
+        super().__init__(reduce)
+        self.stem = convolution(channels, stem, 3)
+        self.norm = nn.BatchNorm2d(stem)
+        self.activation = nn.ReLU()
+        before = [stem, *(n_out for _, n_out, _ in blocks)]
+        self.blocks = nn.ModuleList(
+            ConvolutionBlock(n_in, *block) for n_in, block in zip(before, blocks, strict=False)
+        )
+        self.head = linear(before[-1], n_outputs)
+
+    def architecture(self) -> dict[str, Any]:
+        """Gives the shape, see `Network.architecture`."""
+        blocks = [block for block in self.blocks if isinstance(block, ConvolutionBlock)]
+        return {
+            "kind": self.kind,
+            "channels": self.stem.in_channels,
+            "stem": self.stem.out_channels,
+            "blocks": [
+                [b.first.out_channels, b.second.out_channels, b.first.stride[0]] for b in blocks
+            ],
+            "n_outputs": self.head.out_features,
+            "reduce": self.reduce,
+        }
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Gives (n, n_outputs) of (n, channels, h, w)."""
+        x = self.activation(self.norm(self.stem(self.shrink(x))))
+        for block in self.blocks:
+            x = block(x)
+        out: Tensor = self.head(self.noise(x.mean(dim=(2, 3))))
+        return out
