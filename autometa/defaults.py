@@ -371,10 +371,30 @@ def open_knowledge(task: Task) -> KnowledgeBase | None:
     """
     if not task.knowledge:
         return None
-    from autometa.meta.knowledge import DEFAULT, KnowledgeBase
+    from autometa.meta.knowledge import DEFAULT, OWN, KnowledgeBase
 
-    sources = [s if s == DEFAULT or "://" in s else task.locate(s) for s in task.knowledge]
+    sources = [s if s in (DEFAULT, OWN) or "://" in s else task.locate(s) for s in task.knowledge]
     return KnowledgeBase.open(*sources, own=knowledge_home())
+
+
+def relearn(folder: Path) -> dict[str, list[str]]:
+    """Derives the records of a workspace's finished studies again, see `orchestrator.relearn`.
+
+    Raises:
+        StorageError: If the folder holds no workspace, or a record cannot be written.
+    """
+    from autometa.meta.knowledge import KnowledgeBase
+    from autometa.meta.sources import read_own
+    from autometa.orchestrator.relearn import relearn as derive
+
+    workspace = Workspace.of(folder)
+    if not workspace.folder.is_dir():
+        raise StorageError(
+            f"{folder} is in no workspace.",
+            hint="Name the folder of a task file that has been searched.",
+        )
+    own = knowledge_home()
+    return derive(workspace, KnowledgeBase(read_own(own), own=own))
 
 
 def knowledge_home() -> Path:

@@ -22,6 +22,8 @@ knowledge = LazyGroup(
         "list": ("autometa.cli.knowledge:list_records", "Show the records of past tasks."),
         "add": ("autometa.cli.knowledge:add", "Copy records into your own folder."),
         "import": ("autometa.cli.knowledge:import_studies", "Make records of Optuna studies."),
+        "build": ("autometa.cli.knowledge:build", "Derive records again from finished studies."),
+        "evaluate": ("autometa.cli.evaluate:evaluate", "Estimate what your records are worth."),
         "pack": ("autometa.cli.knowledge:pack", "Write records into one file."),
     },
     help="Show what past tasks taught, and add to it.",
@@ -65,6 +67,25 @@ def import_studies(settings: Settings, storage: str, pattern: str | None) -> Non
         which = f"that matches {pattern!r}" if pattern else "with a finished trial"
         raise StorageError(f"there is no study {which}.", hint="Check the storage and --study.")
     _add(settings, records)
+
+
+@examples("autometa knowledge build", "autometa knowledge build path/to/project")
+@click.command("build", cls=Command)
+@click.argument("folder", default=".", metavar="[FOLDER]", type=click.Path())
+@click.pass_obj
+def build(settings: Settings, folder: str) -> None:
+    """Write the records of a workspace's finished studies again, where they are missing."""
+    from autometa.defaults import knowledge_home, relearn
+
+    place = Path(folder).absolute()
+    found = relearn(place)
+    data = {"workspace": str(place), "folder": str(knowledge_home())} | found
+    text = (
+        f"{len(found['written'])} records written to {output.printable(data['folder'])}, "
+        f"{len(found['known'])} known already, {len(found['left_out'])} studies not finished or "
+        "not to be learned from"
+    )
+    output.print_result(settings, data, text)
 
 
 @examples("autometa knowledge pack team.pack default")

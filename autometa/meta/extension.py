@@ -61,7 +61,8 @@ class Extension:
         levels = None if base.levels is None else _carried(base.levels, weights)
         further = Landscape(
             points=np.concatenate([base.points, extra]),
-            roots=_carried(base.roots, weights),
+            # Roots beyond their range would turn powers of them into NaN.
+            roots=_bounded(_carried(base.roots, weights)),
             levels=levels,
             remoteness=base.remoteness,
             level_rate=base.level_rate,
@@ -87,6 +88,10 @@ class Extension:
             return out
 
         return rows
+
+
+def _bounded(field: Field) -> Field:
+    return Field(np.clip(field.values, 0.0, 1.0))
 
 
 def _carried(field: Field, weights: FloatArray) -> Field:

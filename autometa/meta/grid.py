@@ -1,4 +1,4 @@
-"""The configurations that a prior proposes from: what past tasks tried, thinned."""
+"""The configurations a prior proposes from: defaults, and what past tasks tried, thinned."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from autometa.learner import Space
 from autometa.meta.columns import AnyArray
+from autometa.meta.mapping import contains, is_active, ordered
 from autometa.meta.surrogate import Source
 from autometa.trial import ParamValue
 
@@ -61,3 +63,33 @@ def _in_turn(ranked: Sequence[Sequence[bytes]], most: int) -> list[bytes]:
             if place < len(keys_of_task):
                 chosen[keys_of_task[place]] = None
     return list(chosen)
+
+
+def default_configs(space: Space, switch: str | None) -> list[dict[str, ParamValue]]:
+    """Gives the default of every choice of `switch`; those that lack a value are left out.
+
+    Args:
+        space: With defaults; one without has none.
+        switch: A parameter without a condition, see `points.Encoder.switch`; None = the space
+            has one default.
+    """
+    if not space.defaults:
+        return []
+    fixed = [{}] if switch is None else [{switch: choice} for choice in _choices(space, switch)]
+    found = [_default(space, values) for values in fixed]
+    return [config for config in found if config is not None]
+
+
+def _choices(space: Space, switch: str) -> list[ParamValue]:
+    return list(space.params[switch].choices)  # type: ignore[attr-defined]  # a switch is a choice
+
+
+def _default(space: Space, fixed: Mapping[str, ParamValue]) -> dict[str, ParamValue] | None:
+    config: dict[str, ParamValue] = {}
+    values = {**space.defaults, **fixed}
+    for name in ordered(space):
+        if is_active(space, name, config):
+            if name not in values or not contains(space.params[name], values[name]):
+                return None
+            config[name] = values[name]
+    return config

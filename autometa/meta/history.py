@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from autometa.meta.partial import completed
 from autometa.meta.studies import OWN_ATTR
+from autometa.trial import Outcome
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -55,16 +58,20 @@ class History:
     def of(cls, study: Study, number: int) -> History:
         """Reads a study.
 
-        A failed trial counts as the worst so far, so that it is not proposed again; one that
-        autometa interrupted does not count. So does a pruned one, and one that breaks a
-        constraint.
+        A failed trial counts as the worst so far, so that it is not proposed again, and so does
+        one that breaks a constraint; one that autometa interrupted does not count. The loss of a
+        pruned trial is estimated where there is one objective, see `autometa.meta.partial`.
         """
         trials = [t for t in study.get_trials(deepcopy=False) if t.number != number]
         own = OWN_ATTR in study.user_attrs
-        finished = [
-            Seen(trial.params, _losses(trial, study.directions), trial.distributions)
+        told = [
+            trial
             for trial in trials
             if trial.state.is_finished() and not (own and _is_interrupted(trial))
+        ]
+        finished = [
+            Seen(trial.params, losses, trial.distributions)
+            for trial, losses in zip(told, _all_losses(told, study.directions), strict=True)
         ]
         running = [_pending(t) for t in trials if not t.state.is_finished()]
         return cls(finished, [params for params in running if params])
@@ -80,6 +87,37 @@ class History:
 
 def _is_interrupted(trial: FrozenTrial) -> bool:
     return trial.state is TrialState.FAIL and OWN_ATTR not in trial.user_attrs
+
+
+def _all_losses(
+    trials: Sequence[FrozenTrial], directions: Sequence[StudyDirection]
+) -> list[tuple[float, ...]]:
+    losses = [_losses(trial, directions) for trial in trials]
+    stopped = np.array([_is_stopped(trial) for trial in trials], bool)
+    if len(directions) > 1 or not stopped.any():
+        return losses
+    sign = -1.0 if directions[0] is StudyDirection.MAXIMIZE else 1.0
+    parts = [_parts(trial, sign) for trial in trials]
+    return [(loss,) for loss in completed(np.array(losses)[:, 0], parts, stopped).tolist()]
+
+
+def _is_stopped(trial: FrozenTrial) -> bool:
+    """Whether a trial was pruned: not for time or memory, which autometa tells likewise."""
+    told = trial.user_attrs.get(OWN_ATTR)
+    outcome = told.get("outcome") if isinstance(told, Mapping) else Outcome.PRUNED
+    return trial.state is TrialState.PRUNED and outcome in {Outcome.PRUNED, Outcome.DOMINATED}
+
+
+def _parts(trial: FrozenTrial, sign: float) -> dict[int, float]:
+    """Gives losses by fold of autometa's own trials, by step of others."""
+    told = trial.user_attrs.get(OWN_ATTR)
+    if isinstance(told, Mapping):
+        scores = told.get("fold_scores") or ()
+        return {i: sign * (math.nan if v is None else v) for i, v in enumerate(scores)}
+    steps = trial.intermediate_values
+    if trial.state is TrialState.PRUNED and steps:
+        steps = {max(steps): steps[max(steps)]}
+    return {step: sign * value for step, value in steps.items()}
 
 
 def _losses(trial: FrozenTrial, directions: Sequence[StudyDirection]) -> tuple[float, ...]:

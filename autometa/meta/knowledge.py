@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 DEFAULT = "default"
 """The source that means the user's own folder and the pack that the package ships."""
 
+OWN = "own"
+"""The source that means the user's own folder alone."""
+
 SHIPPED_PACK = "default.pack"
 """Name of the shipped pack inside the package `autometa.meta`."""
 
@@ -57,18 +60,19 @@ class KnowledgeBase:
         """Reads every source; damaged and newer records are skipped with a warning.
 
         Args:
-            sources: Folders, record files, packs, fsspec URLs, or ``default``; none = ``default``.
+            sources: Folders, record files, packs, fsspec URLs, ``own``, or ``default`` (the
+                user's own and the shipped pack); none = ``default``.
             own: The user's own folder, which need not exist yet: `add` writes there, and
-                ``default`` reads it. None: ``default`` is the shipped pack alone.
+                ``own`` and ``default`` read it. None: there is no such folder.
 
         Raises:
             StorageError: If a local source does not exist, or a URL needs a missing package.
         """
         records: list[TaskRecord] = []
         for source in sources or (DEFAULT,):
-            if source == DEFAULT:
+            if source in (DEFAULT, OWN):
                 records += [] if own is None else read_own(own)
-                records += read_shipped()
+                records += read_shipped() if source == DEFAULT else []
             else:
                 records += read_source(source)
         return cls(records, own=own)

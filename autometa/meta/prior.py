@@ -11,7 +11,7 @@ import numpy as np
 
 from autometa.learner import Space
 from autometa.meta.columns import AnyArray, FloatArray, SparseColumns
-from autometa.meta.grid import thinned
+from autometa.meta.grid import default_configs, thinned
 from autometa.meta.infer import space_of_configs
 from autometa.meta.kernel import Kernel, fit_kernel
 from autometa.meta.landscape import Field, Landscape
@@ -98,6 +98,13 @@ class Prior:
         """T, the number of past tasks that it learned from."""
         return len(self.names)
 
+    def n_acquainted(self, config: Mapping[str, ParamValue]) -> int:
+        """Gives how many past tasks tried the same choice of `Encoder.switch`: the learner."""
+        if not self.n_sources:
+            return 0
+        branch = self.encoder.branches(self.encoder.encode([config]))[0]
+        return sum(bool((source.branches == branch).any()) for source in self.surrogate.sources)
+
     @cached_property
     def _landscapes(self) -> dict[bytes, Landscape]:
         return {}
@@ -179,7 +186,7 @@ def _assemble(
     digest: str,
     dropped: Mapping[str, int],
 ) -> Prior:
-    losses = [record.losses() for record in records]
+    losses = [record.responses() for record in records]
     pooled = np.concatenate(losses) if losses else np.empty(0)
     pooled = pooled[np.isfinite(pooled)]
     level_map = LevelMap.fit(pooled) if len(pooled) else None
@@ -191,6 +198,7 @@ def _assemble(
     configs = thinned(
         [record.configs for record in records], [_usable(r) for r in records], sources, GRID
     )
+    configs = _with_defaults(configs, encoder) if sources else configs
     return Prior(
         names=tuple(record.name for record in records),
         encoder=encoder,
@@ -203,13 +211,27 @@ def _assemble(
     )
 
 
+def _with_defaults(
+    configs: list[Mapping[str, ParamValue]], encoder: Encoder
+) -> list[Mapping[str, ParamValue]]:
+    """Adds defaults that no past task tried, so that a new learner gets its chance."""
+    known = set(keys(encoder.encode(configs)))
+    own = default_configs(encoder.space, encoder.switch)
+    fresh = [
+        config
+        for config, key in zip(own, keys(encoder.encode(own)) if own else (), strict=True)
+        if key not in known
+    ]
+    return [*configs, *fresh]
+
+
 def _failed(record: TaskRecord) -> AnyArray:
     return np.array([outcome in _FAILURES for outcome in record.outcomes], bool)
 
 
 def _usable(record: TaskRecord) -> AnyArray:
-    """Gives the rows that say something: a finite loss, or a failure."""
-    return np.flatnonzero(np.isfinite(record.losses()) | _failed(record))
+    """Gives the rows that say something: a loss, known or estimated, or a failure."""
+    return np.flatnonzero(np.isfinite(record.responses()) | _failed(record))
 
 
 def _source(

@@ -17,6 +17,7 @@ import numpy as np
 from autometa.errors import StorageError
 from autometa.learner import Space
 from autometa.meta.columns import AnyArray, FloatArray
+from autometa.meta.partial import completed
 from autometa.meta.recordfile import decode, encode, write_atomically
 from autometa.meta.spaces import space_from_json, space_signature, space_to_json
 from autometa.meta.table import TrialTable
@@ -30,6 +31,8 @@ SAME_ROWS = 0.9
 
 SAME_TABLE = 0.5
 """Share of equal slots from which tables of the same columns are versions of one table."""
+
+_STOPPED = frozenset({Outcome.PRUNED, Outcome.DOMINATED})
 
 
 def utc_now() -> str:
@@ -200,6 +203,21 @@ class TaskRecord:
         values = self.values[:, objective]
         usable: AnyArray = self.trials.is_complete & np.isfinite(values)
         return np.where(usable, sign * values, np.nan)
+
+    def responses(self) -> FloatArray:
+        """Gives (n,) first objectives to minimise, estimated where a trial was stopped early.
+
+        NaN where nothing is known, see `autometa.meta.partial`; failed trials are NaN.
+        """
+        sign = -1.0 if self.objectives[0][1] == "maximize" else 1.0
+        stopped = np.array([o in _STOPPED for o in self.outcomes], bool)
+        if not stopped.any():
+            return self.losses()
+        first = sign * self.values[:, 0]
+        known = np.where(stopped & np.isfinite(first), first, self.losses())
+        scores = self.trials.columns.ragged["fold_scores"].tuples
+        parts = [{i: sign * score for i, score in enumerate(row or ())} for row in scores]
+        return completed(known, parts, stopped)
 
     def best(self) -> int | None:
         """Gives the row of the best first objective, None if no trial is complete."""

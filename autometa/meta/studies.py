@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,11 @@ from optuna.trial import TrialState
 
 from autometa.errors import StorageError
 from autometa.learner import Space
+from autometa.meta import attrs
 from autometa.meta.columns import SparseColumns
 from autometa.meta.infer import conditions_of, merged
 from autometa.meta.record import Fingerprint, Machine, TaskRecord
-from autometa.meta.spaces import space_from_data
+from autometa.meta.spaces import space_from_json
 from autometa.meta.table import TrialTable
 from autometa.trial import Outcome, TrialResult
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
-OWN_ATTR = "autometa"
+OWN_ATTR = attrs.HEADER
 """User attribute under which autometa's own studies keep their header and trials their result."""
 
 logger = logging.getLogger(__name__)
@@ -99,23 +100,33 @@ def record_of_study(study: optuna.Study) -> TaskRecord:
 def _own_record(
     study: optuna.Study, trials: list[FrozenTrial], header: Mapping[str, Any]
 ) -> TaskRecord:
-    """Reads what autometa left; whatever the header lacks is taken from Optuna."""
+    """Reads what autometa left, the same as at the study's end; what lacks is Optuna's."""
     told = [t.user_attrs[OWN_ATTR] for t in trials if OWN_ATTR in t.user_attrs]
+    kept = study.user_attrs
+    objectives = tuple((m, d) for m, d in header.get("objectives", ())) or _objectives(study)
     columns, rows = header.get("fingerprint", ("", ()))
-    processor, seconds = header.get("machine", ("", math.nan))
-    baseline = header.get("baseline")
+    processor, seconds = kept.get(attrs.MACHINE) or ("", math.nan)
+    baseline = (kept.get(attrs.BASELINE) or {}).get(objectives[0][0])
+    results = [TrialResult.from_json(data) for data in told]
     return TaskRecord.from_results(
-        [TrialResult.from_json(data) for data in told],
+        sorted(results, key=lambda result: result.number),
         name=str(header.get("name", study.study_name)),
-        objectives=tuple((m, d) for m, d in header.get("objectives", ())) or _objectives(study),
-        space=space_from_data(header["space"]) if "space" in header else _space(trials),
-        metafeatures=dict(header.get("metafeatures", {})),
+        objectives=objectives,
+        space=space_from_json(header["space"]) if "space" in header else _space(trials),
+        metafeatures=dict(kept.get(attrs.METAFEATURES) or {}),
         fingerprint=Fingerprint(columns, tuple(rows)),
-        versions=dict(header.get("versions", {})),
+        versions=dict(kept.get(attrs.VERSIONS) or {}),
         machine=Machine(processor, float(seconds)),
-        created=_created(trials),
+        created=moment(max((int(data.get("ended_ms", 0)) for data in told), default=0)),
         baseline=None if baseline is None else float(baseline),
     )
+
+
+def moment(milliseconds: int) -> str:
+    """Gives ISO 8601 in UTC, to the second, of milliseconds since the epoch; "" for none."""
+    if not milliseconds:
+        return ""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
 
 
 def _objectives(study: optuna.Study) -> tuple[tuple[str, str], ...]:

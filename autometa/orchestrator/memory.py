@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from autometa import __version__
 from autometa.errors import StorageError
 from autometa.execution import Executor, Job, JobOutcome, JobReport
+from autometa.measure import DEFAULT_METRIC, METRICS
+from autometa.meta.attrs import MACHINE, METAFEATURES
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import run_job
 from autometa.orchestrator.setting import Setting
@@ -20,7 +22,7 @@ from autometa.trial import TrialResult
 if TYPE_CHECKING:
     from autometa.meta.knowledge import KnowledgeBase
     from autometa.meta.prior import Prior
-    from autometa.meta.record import Fingerprint
+    from autometa.meta.record import Fingerprint, TaskRecord
     from autometa.search.study import SearchStudy
 
 OpenKnowledge: TypeAlias = "Callable[[], KnowledgeBase | None]"
@@ -30,8 +32,6 @@ _log = logging.getLogger(__name__)
 DESCRIBE = "autometa.describe:describe"
 PACK = "knowledge.pack"
 FROZEN = "autometa_knowledge"
-METAFEATURES = "autometa_metafeatures"
-MACHINE = "autometa_machine"
 DESCRIBE_JOB = "describe"
 DESCRIBE_SECONDS = 30.0
 
@@ -128,10 +128,22 @@ def prior_of(
         study.set_attr(FROZEN, {"digest": digest, "n_records": n_records})
     else:
         knowledge = frozen_knowledge(folder)
-    if knowledge is None or not len(knowledge):
+    if knowledge is None:
         return None
-    prior = knowledge.prior(setting.space, describe())
+    suiting = type(knowledge)(r for r in knowledge if _suits(r, prepared.problem))
+    if not len(suiting):
+        return None
+    prior = suiting.prior(setting.space, describe())
     return prior if prior.n_sources else None
+
+
+def _suits(record: TaskRecord, problem: str) -> bool:
+    """Whether a record may be of the same problem: its metric is unknown here, or has it.
+
+    What regressions taught made the first trials of a classification worse than its defaults.
+    """
+    metric = METRICS.get(record.objectives[0][0])
+    return metric is None or problem not in DEFAULT_METRIC or problem in metric.problems
 
 
 def frozen_knowledge(folder: Path) -> KnowledgeBase | None:
@@ -155,7 +167,8 @@ def remember(
     results: Sequence[TrialResult],
     open_knowledge: OpenKnowledge,
     former: str | None,
-    registry: Registry,
+    versions: Mapping[str, str],
+    ended_ms: int,
 ) -> str | None:
     """Writes the record of a finished study into the user's own knowledge.
 
@@ -171,12 +184,14 @@ def remember(
         results: All counted trials.
         open_knowledge: Opens the user's knowledge.
         former: File of the record that this study wrote before; it is replaced.
-        registry: Versions of what shaped the values.
+        versions: Of what shaped the values.
+        ended_ms: When the last trial ended, milliseconds since the epoch.
 
     Returns:
         The file, or None.
     """
     from autometa.meta.record import Machine, TaskRecord
+    from autometa.meta.studies import moment
 
     record = TaskRecord.from_results(
         results,
@@ -185,9 +200,10 @@ def remember(
         space=setting.space,
         metafeatures=metafeatures,
         fingerprint=fingerprint_of(prepared),
-        versions=_versions(registry),
+        versions=versions,
         machine=Machine(*machine) if machine else Machine(),
         baseline=baseline.get(setting.objectives[0].name),
+        created=moment(ended_ms),
     )
     try:
         knowledge = open_knowledge()
@@ -200,7 +216,8 @@ def remember(
     return None if path is None else str(path)
 
 
-def _versions(registry: Registry) -> dict[str, str]:
+def versions_of(registry: Registry) -> dict[str, str]:
+    """Gives the versions of whatever shapes the values of trials."""
     versions = {"autometa-core": __version__, "python": platform.python_version()}
     versions |= {e.distribution: e.version for e in registry.learners.values() if e.version}
     return versions

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autometa.errors import NoModelError
 from autometa.execution import JobReport
+from autometa.meta.attrs import BASELINE, MACHINE, RECORD, VERSIONS
 from autometa.orchestrator import checks, reporting
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import (
@@ -21,13 +22,13 @@ from autometa.orchestrator.delivery import (
 from autometa.orchestrator.loop import Proposing, SearchLoop
 from autometa.orchestrator.memory import (
     DESCRIBE_JOB,
-    MACHINE,
     describe_job,
     described,
     is_described,
     keep_description,
     prior_of,
     remember,
+    versions_of,
 )
 from autometa.orchestrator.result import Result, best_json, no_model
 from autometa.orchestrator.resume import FINISHED, mark_finished
@@ -37,15 +38,15 @@ from autometa.orchestrator.setting import Setting, baseline, evaluation_of
 from autometa.orchestrator.show import Shown
 from autometa.report import FIGURES
 from autometa.search.budget import Budget
-from autometa.trial import TrialResult, counts
+from autometa.trial import ParamValue, TrialResult, counts
 
 if TYPE_CHECKING:
     from autometa.meta.prior import Prior
     from autometa.search.study import SearchStudy, ToldTrial
 
 MODEL = "model"
-RECORD = "autometa_record"
-BASELINE = "autometa_baseline"
+ACQUAINTED = 3
+"""From so many past tasks on the prior decides when a learner's default is worth a trial."""
 NO_LIMIT_SECONDS = 10.0
 """For the ensemble, in a search without a time budget."""
 
@@ -98,8 +99,7 @@ class Searching:
 
         self._extras["baseline"] = self._baseline()
         prior = self._prior()
-        # A past to learn from replaces all defaults but the cheapest, which gives an early model.
-        initial = self._setting.initial if prior is None else self._setting.initial[:1]
+        initial = _first_tried(self._setting, prior)
         loop = SearchLoop(
             study=self._study,
             runner=self._runner,
@@ -294,6 +294,8 @@ class Searching:
 
     def _remember(self) -> None:
         """Makes a record of the finished study; whatever becomes of it, the result stands."""
+        versions = versions_of(self._session.registry)
+        self._study.set_attr(VERSIONS, versions)
         file = remember(
             name=self._session.task.name,
             setting=self._setting,
@@ -304,10 +306,23 @@ class Searching:
             results=self._study.results,
             open_knowledge=self._session.open_knowledge,
             former=self._study.attr(RECORD),
-            registry=self._session.registry,
+            versions=versions,
+            ended_ms=max((told.ended_ms for told in self._study.told), default=0),
         )
         if file is not None:
             self._study.set_attr(RECORD, file)
+
+
+def _first_tried(setting: Setting, prior: Prior | None) -> Sequence[Mapping[str, ParamValue]]:
+    """Gives the configurations of the first trials.
+
+    A past to learn from replaces all defaults but the cheapest, which gives an early model, and
+    those of learners that it hardly knows.
+    """
+    if prior is None:
+        return setting.initial
+    first, *others = setting.initial
+    return [first, *(config for config in others if prior.n_acquainted(config) < ACQUAINTED)]
 
 
 def _prior_json(prior: Prior | None) -> dict[str, Any]:

@@ -313,6 +313,13 @@ def _told(attrs: Mapping[str, Any]) -> ToldTrial:
     )
 
 
+@says_when_it_fails
+def all_studies(storage: BaseStorage) -> list[optuna.Study]:
+    """Gives every study of a storage, to be read, by name."""
+    names = sorted(study.study_name for study in storage.get_all_studies())
+    return [optuna.load_study(study_name=name, storage=storage) for name in names]
+
+
 def _direction(name: str) -> optuna.study.StudyDirection:
     return optuna.study.StudyDirection[name.upper()]
 

@@ -159,3 +159,25 @@ def test_fault_74_unwritable_folder_is_exit_4(
     home.write_text("a file where the folder should be")
     assert run(["knowledge", "add", str(pack)]) == 4
     assert f"{home} cannot be written" in capsys.readouterr().err
+
+
+def test_evaluate_prints_an_estimate_per_task(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configs = [{"x": i / 11} for i in range(12)]
+    values = [[abs(c["x"] - best) for c in configs] for best in (0.5, 0.6)]
+    KnowledgeBase.from_table(configs, values).pack(tmp_path / "past.pack")
+    data = answer(capsys, "evaluate", str(tmp_path / "past.pack"))
+    assert data["is_estimate"] is True
+    assert [task["name"] for task in data["tasks"]] == ["task-00000", "task-00001"]
+    assert run(["knowledge", "evaluate", str(tmp_path / "past.pack")]) == 0
+    assert "Estimate: trials until within 2%" in capsys.readouterr().out
+
+
+def test_evaluate_without_records_and_build_outside_a_workspace_say_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["knowledge", "evaluate"]) == 4
+    assert "0 records are too few" in capsys.readouterr().err
+    assert run(["knowledge", "build", str(tmp_path)]) == 4
+    assert "is in no workspace" in capsys.readouterr().err

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import math
 import warnings
 from pathlib import Path
@@ -99,14 +98,14 @@ def test_own_study_keeps_outcomes_and_header() -> None:
         "autometa",
         {
             "objectives": [["accuracy", "maximize"]],
-            "space": json.loads(space_to_json(space)),
-            "metafeatures": {"n_rows": 150.0},
+            "space": space_to_json(space),
             "fingerprint": ["cafe", [1, 2, 3]],
-            "versions": {"scikit-learn": "1.9.1"},
-            "machine": ["a processor", 0.5],
-            "baseline": 0.33,
         },
     )
+    study.set_user_attr("autometa_metafeatures", {"n_rows": 150.0})
+    study.set_user_attr("autometa_versions", {"scikit-learn": "1.9.1"})
+    study.set_user_attr("autometa_machine", ["a processor", 0.5])
+    study.set_user_attr("autometa_baseline", {"accuracy": 0.33, "error": 0.67})
     result = TrialResult(
         number=0,
         params={"x": 0.5},
@@ -116,7 +115,7 @@ def test_own_study_keeps_outcomes_and_header() -> None:
         size_kib=8.0,
     )
     trial = study.ask()
-    trial.set_user_attr("autometa", result.to_json() | {"elapsed": 3.0})
+    trial.set_user_attr("autometa", result.to_json() | {"elapsed": 3.0, "ended_ms": 86_400_000})
     study.tell(trial, state=optuna.trial.TrialState.PRUNED)
     study.tell(study.ask(), state=optuna.trial.TrialState.FAIL)  # interrupted: no result
     record = record_of_study(study)
@@ -127,6 +126,7 @@ def test_own_study_keeps_outcomes_and_header() -> None:
     assert record.fingerprint == Fingerprint("cafe", (1, 2, 3))
     assert (record.versions, record.baseline) == ({"scikit-learn": "1.9.1"}, 0.33)
     assert record.machine.seconds == 0.5
+    assert record.created == "1970-01-02T00:00:00+00:00"
 
 
 def _journal(path: Path) -> JournalStorage:
