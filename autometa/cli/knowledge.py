@@ -79,9 +79,10 @@ def build(settings: Settings, folder: str) -> None:
 
     place = Path(folder).absolute()
     found = relearn(place)
-    data = {"workspace": str(place), "folder": str(knowledge_home())} | found
+    folder_of_records = str(knowledge_home())
+    data = {"workspace": str(place), "folder": folder_of_records, **found}
     text = (
-        f"{len(found['written'])} records written to {output.printable(data['folder'])}, "
+        f"{len(found['written'])} records written to {output.printable(folder_of_records)}, "
         f"{len(found['known'])} known already, {len(found['left_out'])} studies not finished or "
         "not to be learned from"
     )

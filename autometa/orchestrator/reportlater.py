@@ -12,12 +12,12 @@ from autometa.chains import LEARNER
 from autometa.errors import StorageError
 from autometa.execution import Executor, Job, JobOutcome
 from autometa.measure import Metric
+from autometa.meta.attrs import BASELINE
 from autometa.orchestrator.delivery import run_job, usable
 from autometa.orchestrator.reporting import PREPARED, ReportJob, material
 from autometa.orchestrator.result import best_json
 from autometa.orchestrator.resume import FINISHED
 from autometa.orchestrator.runner import RUN_FOLD
-from autometa.orchestrator.searching import BASELINE
 from autometa.orchestrator.status import read_status
 from autometa.registry import Registry
 from autometa.report import FILE
