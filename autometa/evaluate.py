@@ -184,9 +184,18 @@ def score_folder(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     rows = prepared.split.test_rows()
     if not len(rows):
         return {"scores": {}}
-    predictor = load_model(payload["folder"], packages=frozenset(payload["packages"]))
-    predictions = predictor.average(take(prepared.X, rows))
+    predictions = _deliverable(payload).average(take(prepared.X, rows))
     metrics = [Metric.from_json(metric) for metric in payload["metrics"]]
     return {
         "scores": {metric.name: score(metric, prepared.y[rows], predictions) for metric in metrics}
     }
+
+
+def _deliverable(payload: Mapping[str, Any]) -> Any:
+    """Gives what was delivered: the file of a target, or the model folder."""
+    file = Path(payload["folder"]) / "model.onnx"
+    if not file.is_file():
+        return load_model(payload["folder"], packages=frozenset(payload["packages"]))
+    from autometa.onnxgraph.feeds import OnnxFile
+
+    return OnnxFile(file)

@@ -11,9 +11,12 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autometa.errors import ModelFolderError
+
+if TYPE_CHECKING:
+    from autometa.dataset import Schema
 
 MAX_BYTES = 256 * 2**20
 """A manifest that is larger is refused; 10,000 columns of 1,000 categories take 100 MiB."""
@@ -172,3 +175,24 @@ def _check_member(folder: Path, member: Any) -> None:
         place = PurePosixPath(model["folder"])
         if place.is_absolute() or ".." in place.parts:
             raise ModelFolderError(f"{folder} points outside itself: {model['folder']}.")
+
+
+def schema_of(manifest: Mapping[str, Any]) -> Schema:
+    """Gives the input schema.
+
+    Raises:
+        ModelFolderError: If a column is of no known kind, or its dates of no possible format.
+    """
+    import pyarrow as pa
+
+    from autometa.dataset import Schema
+    from autometa.text_values import parse_dates
+
+    try:
+        schema = Schema.from_json(manifest["schema"])
+        for column in schema:
+            if column.kind == "date":
+                parse_dates(pa.array(["x"], pa.large_string()), column.format)
+    except (ValueError, KeyError, TypeError) as exc:
+        raise ModelFolderError(f"the schema of the model is none: {exc}.", hint=RETRAIN) from exc
+    return schema

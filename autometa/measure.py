@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 MINIMIZE = "minimize"
 MAXIMIZE = "maximize"
-RESOURCES = ("size_kib", "latency_ms")
-"""What is measured of the deliverable, not of its predictions."""
+RESOURCES = ("size_kib", "latency_ms", "memory_mib")
+"""What is measured of the deliverable, not of its predictions; memory of a target's file only."""
 
 
 @dataclass(frozen=True, slots=True)

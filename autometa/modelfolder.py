@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from autometa.combination import combination_of
 from autometa.errors import AutometaError, ModelFolderError, StorageError
-from autometa.manifest import CLASS_KINDS, RETRAIN, check, digest_of, hashes_of, parse
+from autometa.manifest import CLASS_KINDS, RETRAIN, check, digest_of, hashes_of, parse, schema_of
 from autometa.resolve import resolve
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from autometa.dataset import Schema
     from autometa.model import Model
 
 FORMAT = 1
@@ -51,7 +50,13 @@ class Member:
     models: Sequence[tuple[Path, str]]
 
 
-def write(folder: Path, header: Mapping[str, Any], members: Iterable[Member]) -> Path:
+def write(
+    folder: Path,
+    header: Mapping[str, Any],
+    members: Iterable[Member],
+    *,
+    extras: Path | None = None,
+) -> Path:
     """Writes a model folder in one step; an existing one is replaced only when all is there.
 
     Args:
@@ -60,6 +65,7 @@ def write(folder: Path, header: Mapping[str, Any], members: Iterable[Member]) ->
             ``requires`` (distribution: version), ``combination`` (`Combination.to_json`, where it
             is more than the average of the members), and whatever else is worth knowing.
         members: What it predicts with. Files are linked where the file system can.
+        extras: A folder whose files go into it as they are.
 
     Returns:
         `folder`.
@@ -73,6 +79,8 @@ def write(folder: Path, header: Mapping[str, Any], members: Iterable[Member]) ->
     except OSError as exc:
         raise StorageError(f"cannot write the model folder {folder}: {exc.strerror}.") from exc
     try:
+        if extras is not None:
+            shutil.copytree(extras, new, copy_function=_link, dirs_exist_ok=True)
         listed = [_copy_member(new, member) for member in members]
         manifest = {
             "format": FORMAT,
@@ -190,7 +198,7 @@ class Predictor:
         self.manifest = manifest
         self.problem: str = manifest["problem"]
         self.classes: tuple[str, ...] = tuple(manifest["classes"])
-        self.schema = _schema_of(manifest)
+        self.schema = schema_of(manifest)
         self.members = members
         self._combination = combination_of(manifest)
 
@@ -288,27 +296,6 @@ class Predictor:
                 hint=RETRAIN,
             )
         return outputs
-
-
-def _schema_of(manifest: Mapping[str, Any]) -> Schema:
-    """Gives the input schema.
-
-    Raises:
-        ModelFolderError: If a column is of no known kind, or its dates of no possible format.
-    """
-    import pyarrow as pa
-
-    from autometa.dataset import Schema
-    from autometa.text_values import parse_dates
-
-    try:
-        schema = Schema.from_json(manifest["schema"])
-        for column in schema:
-            if column.kind == "date":
-                parse_dates(pa.array(["x"], pa.large_string()), column.format)
-    except (ValueError, KeyError, TypeError) as exc:
-        raise ModelFolderError(f"the schema of the model is none: {exc}.", hint=RETRAIN) from exc
-    return schema
 
 
 def load_model(

@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from autometa.devices import Device
 from autometa.errors import TaskError
 from autometa.taskerrors import to_task_error
 from autometa.tasktypes import Number, Text, Texts, Whole, as_list, as_text, check_unique, meaning
@@ -44,11 +45,6 @@ def _check_name(name: str) -> str:
     if len(name.encode()) > 120:
         raise ValueError("must be at most 120 bytes long")
     return name
-
-
-def _refuse_device(value: Any) -> None:
-    if meaning(value) is not None:
-        raise ValueError("device targets are not in this version; leave it out or write null")
 
 
 class _Section(BaseModel):
@@ -208,7 +204,7 @@ class Task(_Section):
         problem: ``auto`` = from the target, or ``classification``, ``regression``...
         objectives: The first leads, more make a Pareto search; None = by problem.
         constraints: Upper bounds by metric name, ``size_kib`` (KiB) or ``latency_ms`` (ms).
-        target: A device profile; none exist yet.
+        target: The device to deliver one ONNX file for; see `Device`.
         budget: See `Budget`.
         limits: See `Limits`.
         validation: See `Validation`.
@@ -233,7 +229,7 @@ class Task(_Section):
         Annotated[tuple[Objective, ...], Field(min_length=1), AfterValidator(check_unique)] | None
     ) = None
     constraints: Mapping[str, Annotated[Number, Field(gt=0)]] = {}
-    target: Annotated[None, BeforeValidator(_refuse_device)] = None
+    target: Annotated[Device | None, BeforeValidator(meaning)] = None
     budget: Budget = Budget(trials=200, seconds=60.0)
     limits: Limits = Limits()
     validation: Validation = Validation()
@@ -268,6 +264,13 @@ class Task(_Section):
     def path(self) -> Path | None:
         """The task file, absolute; None when the task was not read from a file."""
         return self._path
+
+    @property
+    def bounds(self) -> dict[str, float]:
+        """Upper bounds by metric: the constraints and the target's, the lower where both bound."""
+        device = {} if self.target is None else self.target.bounds
+        own = self.constraints
+        return {**device, **{k: min(v, device.get(k, v)) for k, v in own.items()}}
 
     @property
     def folder(self) -> Path:
@@ -373,5 +376,6 @@ SECTIONS: Mapping[KeyPath, type[BaseModel]] = {
     ("limits",): Limits,
     ("validation",): Validation,
     ("search",): Search,
+    ("target",): Device,
 }
 """The model of each part of a task file, by its path."""

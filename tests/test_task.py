@@ -271,7 +271,10 @@ def test_fault_43_text_keys_keep_what_was_written(tmp_path: Path) -> None:
         ),
         ("search: {learners: []}", "search.learners: must name at least one"),
         ("search: {learners: [a, a]}", "search.learners: names a twice."),
-        ("target: pi4", "target: device targets are not in this version"),
+        ("target: edge-cp", "got 'edge-cp'. Did you mean edge-cpu?"),
+        ("target: {profile: edge-cpu, opset: 9}", "target.opset: must be at least 15, got 9."),
+        ("target: {size_kib: 9}", "target.profile: is required"),
+        ("target: {profile: edge-cpu, size_mib: 9}", "Did you mean size_kib?"),
         ("seed: -1", "seed: must be at least 0, got -1."),
         ("seed: 4294967296", "seed: must be less than 4.29497e+09"),
     ],
@@ -358,3 +361,15 @@ def test_task_module_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_target_takes_its_bounds_from_the_profile_and_the_lower_one_counts() -> None:
+    data = {"source": "a.csv", "target": "y"}
+    target = {"profile": "edge-cpu", "size_kib": 64}
+    task = Task.from_json({"name": "a", "data": data, "target": target})
+    assert task.bounds == {"size_kib": 64, "latency_ms": 0.2, "memory_mib": 90}
+    bound = Task.from_json({**task.to_json(), "constraints": {"size_kib": 32, "latency_ms": 9}})
+    assert bound.bounds == {"size_kib": 32, "latency_ms": 0.2, "memory_mib": 90}
+    short = Task.from_json({"name": "a", "data": data, "target": "server-cpu"})
+    assert short.target is not None
+    assert (short.target.profile, short.target.opset) == ("server-cpu", 21)

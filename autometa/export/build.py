@@ -13,10 +13,11 @@ import numpy as np
 
 from autometa.errors import NotApplicable, StorageError
 from autometa.export.file import write_onnx
-from autometa.export.rows import edge_rows, raw_rows
-from autometa.export.verify import OnnxFile, compare, measure
+from autometa.export.rows import edge_rows
+from autometa.export.verify import compare, measure, sizes
 from autometa.measure import Metric, score
 from autometa.modelfolder import Predictor, load_model
+from autometa.onnxgraph.feeds import OnnxFile, raw_rows
 from autometa.onnxgraph.nodes import DEFAULT_OPSET
 from autometa.onnxgraph.parity import TOLERANCE
 from autometa.prepare import open_prepared
@@ -36,6 +37,7 @@ def build(
     *,
     X: pd.DataFrame | None = None,
     opset: int = DEFAULT_OPSET,
+    most_kib: float | None = None,
 ) -> dict[str, Any]:
     """Writes a model as one file with its companions, and checks and measures it.
 
@@ -45,10 +47,11 @@ def build(
             ``vector.json``, a few rows with their outputs.
         X: Canonical rows to compare on, beside edge rows (missing, unseen, extreme).
         opset: Of ai.onnx.
+        most_kib: A file larger than this is compared, but not measured.
 
     Returns:
         ``parity`` (largest difference), ``rows``, ``edge_rows``, ``opset``, and what
-        `verify.measure` gives.
+        `verify.sizes` and `verify.measure` give.
 
     Raises:
         NotApplicable: If a part cannot be exported, the file differs from its source, or a
@@ -68,7 +71,9 @@ def build(
         parity = max(parity, compare(predictor, file, rows))
     with writing(folder):
         _write_companions(folder, file, rows.iloc[:N_VECTOR_ROWS])
-    measured = measure(path, file.feeds(rows.iloc[:N_TIMED_ROWS]))
+    measured = sizes(path)
+    if most_kib is None or measured["size_kib"] <= most_kib:
+        measured |= measure(path, file.feeds(rows.iloc[:N_TIMED_ROWS]))
     found = {"rows": n_rows, "edge_rows": len(edges), "opset": opset, "tolerance": TOLERANCE}
     return {"parity": parity, **found, **measured}
 
@@ -108,7 +113,8 @@ def export_job(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
 
     Args:
         payload: ``folder``, ``prepared`` (whose validation rows are compared), ``packages``,
-            ``output`` (a folder that is made), ``opset``, ``metrics`` (`Metric.to_json`).
+            ``output`` (a folder that is made), ``opset``, ``most_kib`` (larger files are not
+            measured; null = none is too large), ``metrics`` (`Metric.to_json`).
         deadline: Not used: measuring ends by itself.
 
     Returns:
@@ -124,7 +130,7 @@ def export_job(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     folder = Path(payload["output"])
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    found = build(predictor, folder, X=X, opset=int(payload["opset"]))
+    found = build(predictor, folder, X=X, opset=int(payload["opset"]), most_kib=payload["most_kib"])
     metrics = [Metric.from_json(metric) for metric in payload["metrics"]]
     quality = _quality(predictor, OnnxFile(folder / FILE), X, y, metrics)
     return {**found, "quality": quality}
@@ -142,9 +148,7 @@ def _quality(
     y: np.ndarray[Any, Any],
     metrics: Sequence[Metric],
 ) -> dict[str, dict[str, float]]:
-    source = predictor.average(X)
-    outputs = file.predict(raw_rows(X))
-    own = outputs["probabilities"] if "probabilities" in outputs else outputs["value"][:, 0]
+    source, own = predictor.average(X), file.average(X)
     return {
         metric.name: {"source": score(metric, y, source), "file": score(metric, y, own)}
         for metric in metrics

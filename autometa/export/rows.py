@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autometa.columns import Column
+from autometa.onnxgraph.feeds import raw_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,18 +16,6 @@ if TYPE_CHECKING:
 
 UNSEEN = "\u2603 never seen"
 _EXTREMES = (0.0, -0.0, 1e-40, 1e-3, 1.0, 1e6, 3.4e38, 1e300, float("inf"))
-
-
-def raw_rows(X: pd.DataFrame) -> pd.DataFrame:
-    """Gives canonical rows as somebody may hand them over: categories as texts."""
-    import pandas as pd
-
-    def raw(series: pd.Series[Any]) -> Any:
-        if str(series.dtype) != "category":
-            return series
-        return series.astype(object).where(series.notna(), None)
-
-    return pd.DataFrame({name: raw(X[name]) for name in X.columns})
 
 
 def edge_rows(schema: Schema, X: pd.DataFrame | None, *, n_rows: int = 64) -> pd.DataFrame:

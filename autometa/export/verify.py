@@ -17,7 +17,7 @@ import numpy as np
 from autometa.errors import NotApplicable
 from autometa.export import probe
 from autometa.modelfolder import Predictor
-from autometa.onnxgraph.feeds import columns_of, feeds_of, open_session
+from autometa.onnxgraph.feeds import OnnxFile
 from autometa.onnxgraph.nodes import Nodes
 from autometa.onnxgraph.parity import TOLERANCE, difference
 
@@ -29,27 +29,6 @@ _MEASURED = ("latency_ms", "latency_p99_ms", "load_ms", "memory_mib", "reference
 _PROBE_SECONDS = 60.0
 
 
-class OnnxFile:
-    """A file that `write_onnx` wrote, opened on one thread.
-
-    Args:
-        path: Of the file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._session = open_session(str(path))
-        self.columns = columns_of(self._session)
-
-    def feeds(self, raw: pd.DataFrame) -> dict[str, Any]:
-        """Gives the inputs for raw rows, see `feeds_of`."""
-        return feeds_of(self.columns, raw)
-
-    def predict(self, raw: pd.DataFrame) -> dict[str, np.ndarray[Any, Any]]:
-        """Gives the outputs by name."""
-        names = [output.name for output in self._session.get_outputs()]
-        return dict(zip(names, self._session.run(None, self.feeds(raw)), strict=True))
-
-
 def compare(predictor: Predictor, file: OnnxFile, raw: pd.DataFrame) -> float:
     """Gives how far file and source are apart on raw rows, see `difference`; labels included.
 
@@ -59,7 +38,7 @@ def compare(predictor: Predictor, file: OnnxFile, raw: pd.DataFrame) -> float:
     """
     expected = predictor.average(predictor.schema.apply(raw))
     got = file.predict(raw)
-    apart = difference(expected, got.get("probabilities", got.get("value", np.empty(0))))
+    apart = difference(expected, got["value" if "value" in got else "probabilities"])
     if apart > TOLERANCE:
         raise NotApplicable(f"the file differs from its source by {apart:.3g}")
     if "label" in got:
@@ -79,12 +58,11 @@ def measure(path: Path, feeds: Mapping[str, Any]) -> dict[str, Any]:
         feeds: Inputs of a few rows, as `OnnxFile.feeds` gives them.
 
     Returns:
-        ``size_kib``, ``gzip_kib``, and what `probe.main` gives.
+        What `probe.main` gives.
 
     Raises:
         NotApplicable: If a number is missing.
     """
-    data = path.read_bytes()
     with tempfile.TemporaryDirectory() as folder:
         reference, rows = Path(folder) / "reference.onnx", Path(folder) / "rows.npz"
         nodes = Nodes()
@@ -113,5 +91,10 @@ def measure(path: Path, feeds: Mapping[str, Any]) -> dict[str, Any]:
     lacking = [key for key in _MEASURED if not math.isfinite(found.get(key, math.nan))]
     if lacking:
         raise NotApplicable(f"the file was measured without {', '.join(lacking)}")
-    sizes = {"size_kib": len(data) / 1024, "gzip_kib": len(gzip.compress(data)) / 1024}
-    return {**sizes, **found}
+    return found
+
+
+def sizes(path: Path) -> dict[str, float]:
+    """Gives ``size_kib`` and ``gzip_kib`` of a file."""
+    data = path.read_bytes()
+    return {"size_kib": len(data) / 1024, "gzip_kib": len(gzip.compress(data)) / 1024}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,3 +60,41 @@ def open_session(path: str) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+class OnnxFile:
+    """A file that takes raw columns, opened on one thread.
+
+    Args:
+        path: Of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._session = open_session(str(path))
+        self.columns = columns_of(self._session)
+
+    def feeds(self, raw: pd.DataFrame) -> dict[str, Any]:
+        """Gives the inputs for raw rows, see `feeds_of`."""
+        return feeds_of(self.columns, raw)
+
+    def predict(self, raw: pd.DataFrame) -> dict[str, np.ndarray[Any, Any]]:
+        """Gives the outputs by name."""
+        names = [output.name for output in self._session.get_outputs()]
+        return dict(zip(names, self._session.run(None, self.feeds(raw)), strict=True))
+
+    def average(self, X: pd.DataFrame) -> np.ndarray[Any, Any]:
+        """Gives (n,) values or (n, n_classes) probabilities of canonical rows."""
+        outputs = self.predict(raw_rows(X))
+        return outputs["value"][:, 0] if "value" in outputs else outputs["probabilities"]
+
+
+def raw_rows(X: pd.DataFrame) -> pd.DataFrame:
+    """Gives canonical rows as somebody may hand them over: categories as texts."""
+    import pandas as pd
+
+    def raw(series: pd.Series[Any]) -> Any:
+        if str(series.dtype) != "category":
+            return series
+        return series.astype(object).where(series.notna(), None)
+
+    return pd.DataFrame({name: raw(X[name]) for name in X.columns})

@@ -17,6 +17,7 @@ from autometa.errors import ModelFolderError, StorageError
 from autometa.execution import Executor, Job, JobOutcome, JobReport
 from autometa.learner import LearnerSpec
 from autometa.measure import Metric
+from autometa.orchestrator import exporting
 from autometa.orchestrator.evaluation import Evaluation
 from autometa.orchestrator.runner import MEASURE, is_feasible
 from autometa.registry import Entry, Registry
@@ -104,24 +105,11 @@ class Delivery:
         return is_alone and "combination" not in manifest
 
     def write_single(self, result: TrialResult, models: Sequence[str]) -> None:
-        """Delivers one trial."""
-        self.write([(result, 1.0, models)], self._values(result))
-
-    def write(
-        self,
-        parts: Sequence[tuple[TrialResult, float, Sequence[str]]],
-        values: Mapping[str, float | None],
-    ) -> None:
-        """Delivers a weighted average of trials.
-
-        Args:
-            parts: Trial, weight and the classes of its models.
-            values: What the manifest says about its quality, by metric.
-
-        Raises:
-            StorageError: If it cannot be written; what was delivered before stays.
-        """
-        self._write(self.folder, parts, values, None)
+        """Delivers one trial, with the file that was measured of it when there is a target."""
+        file = None
+        if self.evaluation.opset is not None:
+            file = exporting.exported(self.evaluation.trial_folder(result.number))
+        self._write(self.folder, [(result, 1.0, models)], self._values(result), None, file)
 
     def replace(
         self,
@@ -133,8 +121,8 @@ class Delivery:
         """Delivers a combination that was not a trial, if it keeps all bounds when measured.
 
         Args:
-            parts: As for `write`.
-            values: As for `write`.
+            parts: Trial, weight and the classes of its models.
+            values: What the manifest says about its quality, by metric.
             combination: `Combination.to_json` of the parts; None for their weighted average.
             executor: Where it is measured.
 
@@ -143,18 +131,24 @@ class Delivery:
         """
         trial = self.folder.with_name("ensemble")
         self._write(trial, parts, values, combination)
-        measured = {**values, **self._measure(trial, executor)}
+        found, file = self._measure(trial, executor)
+        measured = {**values, **found}
         kept = all(
             measured.get(name) is not None and float(measured[name] or 0.0) <= bound
             for name, bound in self.evaluation.bounds.items()
         )
         if kept:
-            self._write(self.folder, parts, measured, combination)
+            self._write(self.folder, parts, measured, combination, file)
         shutil.rmtree(trial, ignore_errors=True)
+        shutil.rmtree(trial.with_name(exporting.FOLDER), ignore_errors=True)
         return kept
 
-    def _measure(self, folder: Path, executor: Executor) -> dict[str, float]:
-        """Measures what the bounds ask for."""
+    def _measure(
+        self, folder: Path, executor: Executor
+    ) -> tuple[dict[str, float], exporting.File | None]:
+        """Measures what the bounds ask for; gives the file of a target too."""
+        if self.evaluation.opset is not None:
+            return self._export(folder, executor)
         measured = {"size_kib": modelfolder.size_kib(folder)}
         if "latency_ms" in self.evaluation.bounds:
             payload = {
@@ -171,7 +165,23 @@ class Delivery:
             report = run_job(executor, job)
             if report.value is not None:
                 measured["latency_ms"] = float(report.value["latency_ms"])
-        return {k: v for k, v in measured.items() if k in self.evaluation.bounds}
+        return {k: v for k, v in measured.items() if k in self.evaluation.bounds}, None
+
+    def _export(
+        self, folder: Path, executor: Executor
+    ) -> tuple[dict[str, float], exporting.File | None]:
+        """Makes the file of a model folder; gives nothing when it cannot be made."""
+        output = folder.with_name(exporting.FOLDER)
+        packages = self._registry.packages
+        payload = exporting.export_payload(self.evaluation, folder, output, packages)
+        seconds = self.evaluation.seconds
+        job = Job(id="export", function=exporting.EXPORT, payload=payload, wall_seconds=seconds)
+        report = run_job(executor, job)
+        if report.value is None:
+            _log.warning("no file of the ensemble: %s", report.reason or report.outcome)
+            return {}, None
+        found = dict(report.value)
+        return {k: found[k] for k in self.evaluation.bounds if k in found}, (output, found)
 
     def _write(
         self,
@@ -179,14 +189,17 @@ class Delivery:
         parts: Sequence[tuple[TrialResult, float, Sequence[str]]],
         values: Mapping[str, float | None],
         combination: Mapping[str, Any] | None,
+        file: exporting.File | None = None,
     ) -> None:
         header = {
             **self.evaluation.header,
             **({} if combination is None else {"combination": combination}),
+            **({} if file is None else {"export": file[1]}),
             "values": dict(values),
             "requires": self._requires([result for result, _, _ in parts]),
         }
-        modelfolder.write(folder, header, [self._member(*part) for part in parts])
+        members = [self._member(*part) for part in parts]
+        modelfolder.write(folder, header, members, extras=None if file is None else file[0])
 
     def _member(
         self, result: TrialResult, weight: float, models: Sequence[str]

@@ -24,6 +24,8 @@ class Evaluation:
         n_threads: Threads of a job.
         folder: Of the study's trials.
         header: Of the model folders that are measured.
+        opset: Of the ONNX file that is delivered for a target; None = the model folder is what is
+            measured.
         shared_seed: Of all trials, so that they can share what they make; None = each has its
             own.
         students: Factories of learners that take soft labels, by name.
@@ -38,6 +40,7 @@ class Evaluation:
     n_threads: int
     folder: Path
     header: Mapping[str, Any]
+    opset: int | None = None
     shared_seed: int | None = None
     students: Mapping[str, str] = field(default_factory=dict)
 

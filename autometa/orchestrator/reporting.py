@@ -66,7 +66,7 @@ def material(
         "final": dict(final),
         "told": [{"result": t.result.to_json(), "explanation": dict(t.explanation)} for t in told],
         "objectives": header["metrics"],
-        "bounds": dict(task.constraints),
+        "bounds": task.bounds,
         "space": header["space"],
         "baseline": final.get("baseline") or {},
         "prepared": str(data) if (data / PREPARED).is_file() else None,

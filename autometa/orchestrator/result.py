@@ -12,6 +12,8 @@ from autometa.errors import NoModelError
 from autometa.measure import Metric
 from autometa.trial import Outcome, TrialResult, counts
 
+_N_NEAREST = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -70,18 +72,22 @@ def no_model(results: Sequence[TrialResult], bounds: Mapping[str, float]) -> NoM
 
 
 def _infeasible(complete: Sequence[TrialResult], bounds: Mapping[str, float]) -> str:
-    """Says by how much the nearest trial misses."""
+    """Says by how much the nearest trials miss."""
 
     def worst(result: TrialResult) -> float:
-        return max(result.metrics.get(name, float("inf")) / bound for name, bound in bounds.items())
+        known = {name: result.metrics[name] for name in bounds if name in result.metrics}
+        return max((value / bounds[name] for name, value in known.items()), default=float("inf"))
 
-    nearest = min(complete, key=worst)
-    missed = ", ".join(
-        f"{name} {nearest.metrics[name]:.4g} > {bound:g}"
-        for name, bound in bounds.items()
-        if name in nearest.metrics and nearest.metrics[name] > bound
-    )
+    def missed(result: TrialResult) -> str:
+        return ", ".join(
+            f"{name} {result.metrics[name]:.4g} > {bound:g}"
+            for name, bound in bounds.items()
+            if name in result.metrics and result.metrics[name] > bound
+        )
+
+    nearest, *others = sorted(complete, key=worst)[:_N_NEAREST]
+    also = "".join(f", then trial {other.number} ({missed(other)})" for other in others)
     return (
         f"none of {len(complete)} complete trials keeps the constraints;"
-        f" the nearest is trial {nearest.number} ({missed})."
+        f" the nearest is trial {nearest.number} ({missed(nearest)}){also}."
     )

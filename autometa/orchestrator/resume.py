@@ -108,7 +108,7 @@ def frozen_setting(
         )
     return Setting(
         objectives=tuple(Metric.from_json(metric) for metric in kept["metrics"]),
-        bounds=dict(task.constraints),
+        bounds=task.bounds,
         bounded=tuple(Metric.from_json(metric) for metric in kept["bounded"]),
         space=space,
         initial=tuple(kept["initial"]),

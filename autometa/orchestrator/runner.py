@@ -16,6 +16,7 @@ from autometa.chains import LEARNER, steps
 from autometa.errors import StorageError
 from autometa.execution import Executor, Job, JobOutcome, JobReport
 from autometa.making import STEP
+from autometa.orchestrator import exporting
 from autometa.orchestrator.evaluation import Evaluation
 from autometa.registry import Registry
 from autometa.search.pruning import keep_below, should_prune
@@ -55,6 +56,7 @@ class _Running:
     wall_seconds: float = 0.0
     size_kib: float | None = None
     latency_ms: float | None = None
+    file: dict[str, float] = field(default_factory=dict)  # what was measured of a target's file
 
 
 class Runner:
@@ -101,6 +103,8 @@ class Runner:
             return
         files = [folder / f"predictions-{fold}.npy" for fold in range(len(names))]
         models = [folder / f"model-{fold}" for fold in range(len(names))]
+        if self._evaluation.opset is not None:
+            models += [folder / exporting.FOLDER, folder / exporting.REPORT]
         if all(path.exists() for path in (*files, *models)):
             self.models[result.number] = names
 
@@ -136,6 +140,11 @@ class Runner:
         if report.outcome is not JobOutcome.OK:
             return self._end(running, _OUTCOMES[report.outcome], _reason(report))
         value = report.value or {}
+        if "parity" in value:
+            folder = self._evaluation.trial_folder(running.proposal.number)
+            running.file = exporting.keep_report(folder, value)
+            running.size_kib, running.latency_ms = value["size_kib"], value.get("latency_ms")
+            return self._complete(running)
         if "latency_ms" in value:
             running.latency_ms = float(value["latency_ms"])
             return self._complete(running)
@@ -254,9 +263,14 @@ class Runner:
         """Builds what this trial alone would deliver, and measures it unless it is beaten."""
         evaluation, number = self._evaluation, running.proposal.number
         folder = evaluation.trial_folder(number) / "deliverable"
-        modelfolder.write(
-            folder, evaluation.header, [self.member(running.proposal, running.models)]
-        )
+        member = self.member(running.proposal, running.models)
+        modelfolder.write(folder, evaluation.header, [member])
+        packages = sorted(self._registry.packages)
+        if evaluation.opset is not None:
+            output = folder.with_name(exporting.FOLDER)
+            payload = exporting.export_payload(evaluation, folder, output, packages)
+            self._submit(running, f"trial-{number}-export", exporting.EXPORT, payload)
+            return None
         running.size_kib = modelfolder.size_kib(folder)
         if all(metric.name != "latency_ms" for metric in evaluation.metrics):
             return self._complete(running)
@@ -265,7 +279,7 @@ class Runner:
         payload = {
             "folder": str(folder),
             "prepared": str(evaluation.prepared),
-            "packages": sorted(self._registry.packages),
+            "packages": packages,
         }
         self._submit(running, f"trial-{number}-measure", MEASURE, payload)
         return None
@@ -314,10 +328,9 @@ class Runner:
         measured = {
             name: statistics.fmean(column) for name, column in zip(names, columns, strict=True)
         }
-        for name in ("size_kib", "latency_ms"):
-            if (value := getattr(running, name)) is not None:
-                measured[name] = value
-        return measured
+        own = {"size_kib": running.size_kib, "latency_ms": running.latency_ms}
+        known = {name: value for name, value in own.items() if value is not None}
+        return measured | known | running.file
 
     def _complete(self, running: _Running) -> tuple[Proposal, TrialResult]:
         number = running.proposal.number

@@ -71,7 +71,7 @@ def setting_of(task: Task, prepared: PreparedData, registry: Registry) -> Settin
     space = join(spaces, chains, {entry.spec.name: space for entry, space in compressors})
     return Setting(
         objectives=objectives,
-        bounds=dict(task.constraints),
+        bounds=task.bounds,
         bounded=bounded,
         space=space,
         initial=tuple(defaults(space, name, own) for name, own in spaces.items()),
@@ -99,7 +99,13 @@ def metrics_of(task: Task, prepared: PreparedData) -> tuple[tuple[Metric, ...], 
         raise TaskError("an objective is named twice.", key="objectives", hint="Name it once.")
     known = {metric.name for metric in objectives}
     bounded = []
-    for name in task.constraints:
+    if task.target is None and "memory_mib" in {*known, *task.constraints}:
+        raise TaskError(
+            "memory_mib is measured of the file of a target.",
+            key="constraints.memory_mib",
+            hint="Add 'target: edge-cpu', or leave it out.",
+        )
+    for name in task.bounds:
         metric = _placed(find_metric(name, problem=problem), positive, task)
         if metric.direction != "minimize":
             raise TaskError(
@@ -141,9 +147,15 @@ def _learners(
                     f"learner {entry.spec.name!r} is not for {problem}.",
                     hint=f"These are: {fitting}.",
                 )
+            if not _fits_target(entry, task):
+                raise PluginError(
+                    f"learner {entry.spec.name!r} writes no ONNX file, which a target needs.",
+                    hint="Leave it out of search.learners, or leave out target.",
+                )
         found = [(entry, space_of(entry)) for entry in entries]
     else:
         entries = [registry.learner(name) for name in _names(registry, problem, modality)]
+        entries = [entry for entry in entries if _fits_target(entry, task)]
         found = list(_with_spaces(entries, notes))
     if not found:
         raise PluginError(
@@ -151,6 +163,11 @@ def _learners(
             hint="See: autometa plugins list",
         )
     return sorted(found, key=lambda pair: (pair[0].spec.cost, pair[0].spec.name))
+
+
+def _fits_target(entry: Entry[LearnerSpec], task: Task) -> bool:
+    """Whether a learner's models can be what the task's target needs."""
+    return task.target is None or "export:onnx" in entry.spec.capabilities
 
 
 def _names(registry: Registry, problem: str, modality: str) -> list[str]:
@@ -224,6 +241,7 @@ def evaluation_of(
         n_threads=task.limits.threads_per_trial,
         folder=folder / "trials",
         header=header,
+        opset=None if task.target is None else task.target.opset,
         shared_seed=task.seed if shares else None,
         students=_students(prepared, registry) if shares else {},
     )

@@ -10,8 +10,9 @@ import pytest
 from autometa import NotApplicable, load_model
 from autometa.errors import StorageError
 from autometa.export import build, export_model, write_onnx
-from autometa.export.rows import UNSEEN, edge_rows, raw_rows
-from autometa.export.verify import OnnxFile, compare, measure
+from autometa.export.rows import UNSEEN, edge_rows
+from autometa.export.verify import compare, measure
+from autometa.onnxgraph.feeds import OnnxFile, raw_rows
 from autometa.onnxgraph.parity import TOLERANCE, difference
 from autometa.schema import Schema
 

@@ -1,0 +1,96 @@
+"""A search for a device delivers one file that keeps the device's bounds."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from autometa.errors import NoModelError, PluginError, TaskError
+from autometa.modelfolder import load_model, read_manifest
+from autometa.onnxgraph.feeds import OnnxFile, raw_rows
+from autometa.trial import Outcome
+
+pytest.importorskip("onnxruntime")
+
+# What this machine does besides must not decide the test.
+PATIENT = {"profile": "edge-cpu", "latency_ms": 1000.0, "memory_mib": 1000.0}
+
+
+@pytest.fixture
+def ask(run: Any, tmp_path: Path) -> Any:
+    """Gives what runs a search for a target on numbers, a category and gaps."""
+    rng = random.Random(0)
+    lines = ["a,b,kind,label"]
+    for _ in range(150):
+        a, kind = rng.gauss(0, 1), rng.choice(["red", "blue", ""])
+        label = "yes" if a + (kind == "red") + rng.gauss(0, 0.3) > 0 else "no"
+        lines.append(f"{a:.4f},{rng.choice(['', '1.5', '2.5'])},{kind},{label}")
+    (tmp_path / "plain.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def search(trials: int, learners: list[str], target: Any = PATIENT, **changes: Any) -> Any:
+        data = {"source": "plain.csv", "target": "label"}
+        search = {"learners": learners, "compressors": []}
+        return run(trials, data=data, search=search, target=target, **changes)
+
+    return search
+
+
+def test_file_is_delivered_measured_and_keeps_the_bounds(ask: Any, tmp_path: Path) -> None:
+    result = ask(3, ["logistic", "lightgbm"])
+    names = {path.name for path in result.model.iterdir()}
+    assert {"model.onnx", "predict.py", "requirements.txt", "vector.json"} < names
+    found = read_manifest(result.model)["export"]
+    assert found["parity"] <= 1e-4
+    assert found["size_kib"] == (result.model / "model.onnx").stat().st_size / 1024
+    measured = {"size_kib", "gzip_kib", "latency_ms", "latency_p99_ms", "memory_mib", "load_ms"}
+    for trial in result.trials:
+        assert trial.outcome is Outcome.COMPLETE
+        assert measured <= trial.metrics.keys()
+    predictor = load_model(result.model)
+    X = predictor.schema.apply(pd.read_csv(tmp_path / "plain.csv"))
+    got = OnnxFile(result.model / "model.onnx").predict(raw_rows(X))
+    assert got["label"].tolist() == predictor.predict(X).tolist()
+    scores = found["quality"]["log_loss"]
+    assert scores["file"] == pytest.approx(scores["source"], abs=1e-6)
+
+
+@pytest.mark.slow
+def test_size_that_only_a_small_model_keeps_is_kept(ask: Any) -> None:
+    result = ask(4, ["logistic", "extra_trees"], {**PATIENT, "size_kib": 8})
+    assert read_manifest(result.model)["export"]["size_kib"] <= 8
+    large = [t for t in result.trials if t.params["learner"] == "extra_trees"]
+    assert large
+    # What is too large is known at once: its latency is not worth measuring.
+    assert all(t.metrics["size_kib"] > 8 and "latency_ms" not in t.metrics for t in large)
+
+
+def test_target_that_nothing_keeps_names_the_nearest(ask: Any) -> None:
+    with pytest.raises(NoModelError, match=r"the nearest is trial \d \(size_kib .* > 0.5\)"):
+        ask(2, ["logistic"], {**PATIENT, "size_kib": 0.5})
+
+
+def test_column_that_cannot_be_exported_is_named(run: Any) -> None:
+    with pytest.raises(NoModelError, match="column 'day' is encoded as date"):
+        run(1, search={"learners": ["logistic"], "compressors": []}, target=PATIENT)
+
+
+def test_learner_without_export_is_refused_by_name(ask: Any) -> None:
+    with pytest.raises(PluginError, match="'slope' writes no ONNX file"):
+        ask(1, ["slope"])
+
+
+def test_memory_is_measured_of_a_target_only(run: Any) -> None:
+    with pytest.raises(TaskError, match="memory_mib is measured of the file of a target"):
+        run(1, constraints={"memory_mib": 90})
+
+
+@pytest.mark.slow
+def test_resumed_search_delivers_the_file_too(ask: Any) -> None:
+    ask(1, ["logistic"])
+    result = ask(2, ["logistic"])
+    assert (result.model / "model.onnx").is_file()
+    assert len(result.trials) == 2
