@@ -142,8 +142,11 @@ class TabularEncoder:
     def _steps(
         self, X: pd.DataFrame, target: Target | None, rng: np.random.Generator
     ) -> Iterator[tuple[Step, Floats | None]]:
-        kinds = {str(name): column_kind(X[name]) for name in X.columns}
-        counts = {name: count_levels(X[name]) for name, kind in kinds.items() if kind == "category"}
+        columns = {str(name): values for name, values in X.items()}
+        kinds = {name: column_kind(values) for name, values in columns.items()}
+        counts = {
+            name: count_levels(columns[name]) for name, kind in kinds.items() if kind == "category"
+        }
         max_levels, n_hashes = self._fitting_sizes(len(X), kinds, counts)
         folds = None if target is None else target.folds(rng)
         for name, kind in kinds.items():
@@ -152,12 +155,15 @@ class TabularEncoder:
                     name, counts[name], self, max_levels=max_levels, target=target, folds=folds
                 )
             elif kind == "text":
-                step = text_step(X[name], n_hashes, self.text_components, scale=self.scale, rng=rng)
+                step = text_step(
+                    columns[name], n_hashes, self.text_components, scale=self.scale, rng=rng
+                )
                 if step is not None:
                     yield step, None
             else:
                 keep = self.missing == "keep"
-                for number in numeric_steps(X[name], kind, keep_missing=keep, scale=self.scale):
+                numbers = numeric_steps(columns[name], kind, keep_missing=keep, scale=self.scale)
+                for number in numbers:
                     yield number, None
 
     def _fitting_sizes(
