@@ -30,7 +30,7 @@ PREPARED = "prepared.json"
 GRACE_SECONDS = 3.2
 """How long after its budget a command may wait for the report."""
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 """How long a command without a time budget waits for it."""
 
 POLL_SECONDS = 0.1
@@ -95,15 +95,16 @@ class ReportJob:
         self._figures = None if output else folder / FIGURES
         self._is_submitted = False
 
-    def warm_up(self, seconds: float | None) -> None:
-        """Lets an idle worker import what drawing needs, while another one delivers.
+    def warm_up(self, early: Mapping[str, Any], seconds: float | None) -> None:
+        """Lets an idle worker draw what depends on the trials alone, while another one delivers.
 
         Args:
+            early: From `material`, before the delivery.
             seconds: For what may be left out; None = as long as it takes.
         """
         self._input.unlink(missing_ok=True)
         if self._executor.n_workers > 1:
-            self._submit(seconds)
+            self._submit(seconds, early)
 
     def write(
         self, data: Mapping[str, Any], *, patience: float, seconds: float | None
@@ -129,19 +130,20 @@ class ReportJob:
             _log.warning("no report: %s", exc)
             return None
         if not self._is_submitted:
-            self._submit(seconds)
+            self._submit(seconds, None)
         try:
             return self._await(end)
         finally:
             self._input.unlink(missing_ok=True)
 
-    def _submit(self, seconds: float | None) -> None:
+    def _submit(self, seconds: float | None, early: Mapping[str, Any] | None) -> None:
         self._is_submitted = True
         payload = {
             "input": str(self._input),
             "output": str(self._output),
             "figures": str(self._figures) if self._figures else None,
             "seconds": seconds,
+            "early": early,
         }
         self._executor.submit(Job(id="report", function=JOB, payload=payload, log=self._log_file))
 

@@ -176,7 +176,8 @@ class Searching:
         """Delivers the ensemble, if it is better, and scores the test part."""
         session, models, budget = self._session, self._runner.models, self._budget
         if session.wants_report:
-            self._report_job.warm_up(self._report_seconds)
+            early = self._material(self._report(loop.best))
+            self._report_job.warm_up(early, self._report_seconds)
         self._deliver_best(loop)
         candidates = [(result, models[result.number]) for result in loop.candidates]
         left = budget.end - budget.clock()
@@ -257,20 +258,24 @@ class Searching:
         session = self._session
         if not (session.wants_report and self.is_finished and self._delivery.exists):
             return None, []
-        data = reporting.material(
-            session.task,
-            self._study.header,
-            self._study.told,
-            {**final, "mlflow": self._shown.link()},
-            folder=session.folder,
-            registry=session.registry,
-        )
+        data = self._material({**final, "mlflow": self._shown.link()})
         left = self._left
         patience = reporting.PATIENCE_SECONDS if left is None else left + reporting.GRACE_SECONDS
         written = self._report_job.write(data, patience=patience, seconds=self._report_seconds)
         if written is None:
             return None, []
         return str(written["path"]), [Path(file) for file in written["figures"]]
+
+    def _material(self, final: Mapping[str, Any]) -> dict[str, Any]:
+        session = self._session
+        return reporting.material(
+            session.task,
+            self._study.header,
+            self._study.told,
+            final,
+            folder=session.folder,
+            registry=session.registry,
+        )
 
     def _report(self, best: TrialResult | None) -> dict[str, Any]:
         results, objectives = self._study.results, self._setting.objectives

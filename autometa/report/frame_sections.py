@@ -39,7 +39,7 @@ def answer(material: Material, evidence: Evidence | None) -> str:
         return "No trial gave a usable model yet."
     members = len((final.get("ensemble") or {}).get("weights", ())) or 1
     who = page.code(best["params"].get("learner", ""))
-    model = f"An average of {members} trials led by {who}" if members > 1 else f"A {who} model"
+    model = f"A combination of {members} trials led by {who}" if members > 1 else f"A {who} model"
     target = page.code(material.task["data"]["target"])
     test = (final.get("test") or {}).get(lead.name)
     value = test if test is not None else best["values"].get(lead.name)

@@ -7,12 +7,18 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autometa.errors import AutometaError
 from autometa.prepared import open_prepared
 from autometa.report.material import Material
 from autometa.workspace import writing
+
+if TYPE_CHECKING:
+    from autometa.report.page import Section
+
+Part: TypeAlias = "tuple[Section, dict[str, str]]"
+"""A section, and its figures as SVG by name."""
 
 POLL_SECONDS = 0.02
 PERMUTATION_SECONDS = 1.0
@@ -26,7 +32,9 @@ def write_report(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         payload: ``input`` (a JSON file for `Material.from_json`; the job imports what it needs
             and then waits until the file is there), ``output`` (where the page is to stand),
             ``figures`` (folder of the drawings, emptied first; null = none), ``seconds`` (for
-            what may be left out; null = as long as it takes).
+            what may be left out; null = as long as it takes), ``early`` (what `Material` is when
+            the last trial has been told: what depends on trials alone is then drawn while the
+            input is still awaited; null = nothing is known before).
         deadline: Moment of `time.monotonic`.
 
     Returns:
@@ -39,10 +47,13 @@ def write_report(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     from autometa.report import figures
 
     figures.warm_up()
+    early = None
+    if payload["early"]:
+        early = of_the_search(Material.from_json(payload["early"]))
     material = Material.from_json(_awaited(Path(payload["input"]), deadline))
     seconds = payload["seconds"]
     until = time.monotonic() + (PERMUTATION_SECONDS * 20 if seconds is None else float(seconds))
-    html, drawn = compose(material, until)
+    html, drawn = compose(material, until, early)
     output = Path(payload["output"])
     with writing(output):
         files = _write_figures(payload["figures"], drawn)
@@ -78,12 +89,27 @@ def _awaited(path: Path, deadline: float) -> dict[str, Any]:
     return data
 
 
-def compose(material: Material, until: float) -> tuple[str, dict[str, str]]:
+def of_the_search(material: Material) -> dict[str, Part]:
+    """Gives the parts that depend on the trials alone."""
+    from autometa.report import search_sections as search
+
+    return {
+        "history": search.history(material),
+        "front": search.front(material),
+        "prior": search.prior(material),
+        "importances": search.hyperparameters(material),
+    }
+
+
+def compose(
+    material: Material, until: float, early: Mapping[str, Part] | None = None
+) -> tuple[str, dict[str, str]]:
     """Gives the page, and the figures on it as SVG by name.
 
     Args:
         material: What the study knows.
         until: Moment of `time.monotonic` up to which importances of columns are computed.
+        early: From `of_the_search`, when it is known already.
     """
     from autometa.report import evidence as seen
     from autometa.report import frame_sections as frame
@@ -99,15 +125,17 @@ def compose(material: Material, until: float) -> tuple[str, dict[str, str]]:
         permuted = seen.permutation(unseen, metric, until)
     drawn: dict[str, str] = {}
 
-    def kept(pair: tuple[page.Section, dict[str, str]]) -> page.Section:
+    searched = of_the_search(material) if early is None else early
+
+    def kept(pair: Part) -> page.Section:
         drawn.update(pair[1])
         return pair[0]
 
     sections = [
-        kept(search.history(material)),
+        kept(searched["history"]),
         search.leaderboard(material),
         model.ensemble(material),
-        kept(search.front(material)),
+        kept(searched["front"]),
         kept(model.columns(permuted, metric.name if metric else "")),
         kept(model.mistakes(unseen)),
         kept(model.calibration(unseen)),
@@ -115,9 +143,9 @@ def compose(material: Material, until: float) -> tuple[str, dict[str, str]]:
         page.Section("The model", [page.paragraph(page.text(said), "note")] if said else ()),
         frame.checks(material, info),
         frame.provenance(material),
-        kept(search.prior(material)),
+        kept(searched["prior"]),
         search.learners(material),
-        kept(search.hyperparameters(material)),
+        kept(searched["importances"]),
         frame.asked(material, info),
         frame.again(material),
     ]

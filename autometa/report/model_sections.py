@@ -31,9 +31,18 @@ def ensemble(material: Material) -> Section:
         rows.append([str(n), page.code(name), page.number(value), f"{weight:.2f}", bar])
     name = material.lead.name
     mixed, single = chosen["values"].get(name), chosen.get("single")
+    strategy = str(chosen.get("strategy") or "average").partition("+")[0]
+    further = [
+        f"{constant:.2f} of the constant"
+        if (constant := chosen.get("constant_weight") or 0)
+        else "",
+        f"temperature {heat:.2f}" if (heat := chosen.get("temperature") or 1.0) != 1.0 else "",
+    ]
+    mixed_in = f" ({', '.join(part for part in further if part)})" if any(further) else ""
     said = (
-        f"The average of {len(rows)} trials has {page.text(name)} {page.number(mixed)} in"
-        f" validation; the best of them alone has {page.number(single)}."
+        f"A combination ({page.text(strategy)}) of {len(rows)} trials{mixed_in} has"
+        f" {page.text(name)} {page.number(mixed)} in validation; the best of them alone has"
+        f" {page.number(single)}."
     )
     header = ["#", "learner", name, "weight", ""]
     return Section("Ensemble", [page.paragraph(said), page.table(header, rows, numeric=(0, 2, 3))])

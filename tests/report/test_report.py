@@ -17,7 +17,7 @@ import pytest
 from autometa.errors import StorageError
 from autometa.measure import find_metric
 from autometa.report import evidence, figures, importance, page
-from autometa.report.job import compose, write_report
+from autometa.report.job import compose, of_the_search, write_report
 from autometa.report.material import Material
 from autometa.report.page import Section
 from autometa.split import Split
@@ -165,7 +165,13 @@ def test_report_later_without_a_search_is_an_error(searched: Any, tmp_path: Path
 
 
 def test_job_gives_up_when_its_input_does_not_come(tmp_path: Path) -> None:
-    payload = {"input": str(tmp_path / "never"), "output": "", "figures": None, "seconds": 1}
+    payload = {
+        "input": str(tmp_path / "never"),
+        "output": "",
+        "figures": None,
+        "seconds": 1,
+        "early": None,
+    }
     with pytest.raises(TimeoutError, match="never did not come"):
         write_report(payload, time.monotonic())
 
@@ -244,3 +250,10 @@ def test_number_is_for_people(value: object, shown: str) -> None:
 def test_empty_sections_are_left_out() -> None:
     text = page.page("t", [], [Section("Empty", ()), Section("Full", ["<p>x</p>"])])
     assert Reader(text).headings == ["Full"]
+
+
+def test_what_depends_on_trials_is_drawn_before_the_end(material: Material) -> None:
+    early = of_the_search(material)
+    text, drawn = compose(material, 0.0, early)
+    assert (text, drawn) == compose(material, 0.0)
+    assert {"history", "front", "importances"} <= set(drawn)
