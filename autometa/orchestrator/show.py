@@ -189,6 +189,8 @@ class Shown:
             "autometa.prior.digest": report["prior"]["digest"] or "",
             **check_tags([Finding.from_json(found) for found in report.get("checks", ())]),
         }
+        if report["best"]:
+            tags["mlflow.note.content"] = f"{_answer(report)}\n\n{self._description()}"
         status = "KILLED" if report["status"] == "interrupted" else "FINISHED"
         self._tracker.finish(status if report["best"] else "FAILED", metrics, tags)
 
@@ -223,6 +225,17 @@ class Shown:
         if status.pending and status.last_error:
             _log.warning("MLflow is behind by %d events: %s", status.pending, status.last_error)
         return status.to_json()
+
+
+def _answer(report: Mapping[str, Any]) -> str:
+    """Gives the result as the first line of the run's page."""
+    best, lead = report["best"], next(iter(report["best"]["values"]))
+    parts = [f"trial {best['number']}, {best['params']['learner']}: {best['values'][lead]:.4g}"]
+    for name, text in (("test", "on the test part"), ("baseline", "of a constant prediction")):
+        if (value := (report.get(name) or {}).get(lead)) is not None:
+            parts.append(f"{value:.4g} {text}")
+    page = " See `report.html` among the artifacts." if report.get("report") else ""
+    return f"**Best {lead}**: {', '.join(parts)}.{page}"
 
 
 def _explained(explanation: Mapping[str, Any]) -> dict[str, object]:
