@@ -75,3 +75,16 @@ def test_weights_that_do_not_fit_are_refused(fitted, tmp_path) -> None:
     path.write_text(path.read_text().replace('"n_outputs": ', '"n_outputs": 1'))
     with pytest.raises(ValueError, match="cannot read a network"):
         type(model).load(tmp_path)
+
+
+def test_onnx_file_predicts_the_same(learner, tmp_path) -> None:
+    session_of = pytest.importorskip("onnxruntime").InferenceSession
+    for problem in PROBLEMS:
+        table = make_table("numeric", problem, n_rows=60)
+        model = learner({}).fit(table.train, context())
+        model.export("onnx", tmp_path)
+        session = session_of(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+        feeds = {name: table.X[[name]].to_numpy(np.float32) for name in table.X.columns}
+        (answer,) = session.run(None, feeds)
+        expected = model.predict(table.X).reshape(len(table.X), -1)
+        assert np.allclose(answer, expected, rtol=1e-4, atol=1e-5)

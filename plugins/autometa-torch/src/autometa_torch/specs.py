@@ -5,7 +5,7 @@ from __future__ import annotations
 from autometa import LearnerSpec
 
 # Opt-in: importing torch takes 2 s of CPU, half of what a first saved model may take.
-_TABLES = frozenset({"text", "sample_weight", "soft_labels", "opt_in"})
+_TABLES = frozenset({"text", "sample_weight", "soft_labels", "export:onnx", "opt_in"})
 
 
 def _tabular(name: str, cls: str, cost: float, summary: str) -> LearnerSpec:

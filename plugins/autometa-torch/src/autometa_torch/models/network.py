@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from autometa import Model
+from autometa import Model, OnnxOutput, OnnxScores
 from autometa_torch.networks import Network, build
 from autometa_torch.training.threads import threads
 
@@ -58,6 +58,14 @@ class Outputs:
         """Gives what the network is to give; class indices and soft labels stay."""
         scaled: Array = y if self.n_classes is not None else (y - self.center) / self.spread
         return scaled
+
+    def onnx(self, scores: OnnxScores) -> OnnxOutput:
+        """Gives what `read` does as the end of an ONNX graph."""
+        if self.n_classes is not None:
+            return OnnxOutput.probabilities(scores, n_classes=self.n_classes)
+        ends = (self.lowest, self.highest)
+        low, high = ((end - self.center) / self.spread for end in ends)
+        return OnnxOutput.values(scores, scale=self.spread, shift=self.center, bounds=(low, high))
 
     def read(self, raw: Array) -> Array:
         """Gives (n,) values or (n, k) probabilities, of (n, 1) or (n, k) outputs."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autometa import EncodingPlan
+from autometa import EncodingPlan, OnnxGraph, OnnxOutput
 from autometa_torch.models.network import NetworkModel, Outputs
 from autometa_torch.networks import Network
 
@@ -41,6 +41,11 @@ class TabularNetwork(NetworkModel):
     def with_module(self, module: Network) -> Self:
         """Gives this model with another network, see `NetworkModel.with_module`."""
         return type(self)(self.plan, module, self.outputs)
+
+    def to_onnx(self, graph: OnnxGraph) -> OnnxOutput:
+        """Writes itself into a graph, see `Model.to_onnx`."""
+        raw = self.module.to_onnx(graph, graph.encode(self.plan))
+        return self.outputs.onnx(graph.scores(raw, self.n_classes or 1))
 
     def save_inputs(self, folder: Path) -> None:
         """Writes the encoding plan."""

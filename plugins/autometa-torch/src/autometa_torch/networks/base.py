@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from autometa import NotApplicable, OnnxGraph
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -49,6 +51,18 @@ class Network(nn.Module):
     @abstractmethod
     def rates(self) -> dict[Tensor, Rate]:
         """Gives how each parameter is trained."""
+
+    def to_onnx(self, graph: OnnxGraph, x: str) -> str:
+        """Writes the network into a graph; gives the name of its (n, n_outputs) outputs.
+
+        Args:
+            graph: See `autometa.OnnxGraph`.
+            x: Name of what `forward` takes.
+
+        Raises:
+            NotApplicable: If a layer cannot be written.
+        """
+        raise NotApplicable(f"a {self.kind} network has no onnx export")
 
     def finish(self) -> None:
         """Folds what only the training needed into other layers; outputs stay the same."""

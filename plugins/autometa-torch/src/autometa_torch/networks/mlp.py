@@ -10,8 +10,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from autometa import OnnxGraph
 from autometa_torch.networks.base import Network, Rate, draw, linear
 from autometa_torch.networks.layers import ACTIVATIONS, NumberEmbedding, Scale
+from autometa_torch.onnx import write_activation, write_embedding, write_linear, write_scale
 
 
 class MLPNetwork(Network):
@@ -124,6 +126,13 @@ class MLPNetwork(Network):
             x = self.noise(self.activation(layer(x)))
         out: Tensor = self.head(x)
         return out
+
+    def to_onnx(self, graph: OnnxGraph, x: str) -> str:
+        """Writes itself, see `Network.to_onnx`."""
+        x = write_scale(graph, write_embedding(graph, x, self.embedding), self.scale)
+        for layer in self._linears():
+            x = write_activation(graph, write_linear(graph, x, layer), self.activation)
+        return write_linear(graph, x, self.head)
 
     def _linears(self) -> list[nn.Linear]:
         return [layer for layer in self.layers if isinstance(layer, nn.Linear)]

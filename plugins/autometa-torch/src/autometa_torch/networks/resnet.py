@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from autometa import OnnxGraph
 from autometa_torch.networks.base import Network, Rate, draw, linear
+from autometa_torch.onnx import write_activation, write_linear, write_norm
 
 
 class ResidualBlock(nn.Module):
@@ -85,6 +87,16 @@ class ResNetNetwork(Network):
             x = block(x, self.noise)
         out: Tensor = self.head(self.activation(self.norm(x)))
         return out
+
+    def to_onnx(self, graph: OnnxGraph, x: str) -> str:
+        """Writes itself, see `Network.to_onnx`."""
+        x = write_linear(graph, x, self.first)
+        for block in self._blocks():
+            inner = write_linear(graph, write_norm(graph, x, block.norm), block.widen)
+            inner = write_activation(graph, inner, block.activation)
+            x = graph.node("Add", x, write_linear(graph, inner, block.narrow))
+        x = write_activation(graph, write_norm(graph, x, self.norm), self.activation)
+        return write_linear(graph, x, self.head)
 
     def _blocks(self) -> list[ResidualBlock]:
         return [block for block in self.blocks if isinstance(block, ResidualBlock)]
