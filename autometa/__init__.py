@@ -68,7 +68,7 @@ _HOMES = {
     "TrainingData": "learner",
     "TrialResult": "trial",
     "hookimpl": "hookspecs",
-    "load_model": "modelfolder",
+    "load_model": "registered",
     "load_task": "task",
     "optimize": "defaults",
 }

@@ -23,6 +23,7 @@ from autometa.registry import Registry
 from autometa.select.rules import Rule
 from autometa.sources import resolve_sources
 from autometa.task import Limits, Task, load_task
+from autometa.tracking.reference import Registration
 from autometa.tracking.tracker import NullTracker, StudyTracker, Tracker
 from autometa.tracking.ui import UiServer
 from autometa.tracking.ui import serve as serve_ui
@@ -69,6 +70,7 @@ def optimize(
     fresh: bool = False,
     rebuild_tracking: bool = False,
     report: bool = True,
+    register: str | None = None,
     progress: Progress | None = None,
     stop: Stop | None = None,
     started: float | None = None,
@@ -81,6 +83,8 @@ def optimize(
         fresh: Whether to forget an earlier study of this name.
         rebuild_tracking: Whether to derive the tracked runs from the study again.
         report: Whether to write the page on the search, see `report`.
+        register: ``NAME`` or ``NAME@ALIAS``: the model of a finished search becomes a version of
+            that registered model, and the alias points to it.
         progress: Shows what happens; None = nothing.
         stop: Says when to end early; None = never.
         started: Moment of `time.monotonic` from which the budget counts; None = now.
@@ -98,6 +102,12 @@ def optimize(
     """
     started = time.monotonic() if started is None else started
     task = task if isinstance(task, Task) else load_task(os.fspath(task))
+    registration = None if register is None else Registration.parse(register)
+    if registration is not None and task.tracking == "none":
+        raise TaskError(
+            "a model is registered where it is tracked, and tracking is none.",
+            hint="Remove `tracking: none` from the task file.",
+        )
     registry = load_plugins(plugins)
     workspace = Workspace.of(task.folder)
     workspace.create(workspace.folder)
@@ -109,13 +119,14 @@ def optimize(
                 registry=registry,
                 workspace=workspace,
                 executor=executor,
-                make_tracker=lambda folder: make_tracker(task, workspace, folder),
+                make_tracker=lambda folder: make_tracker(task, workspace, folder, registration),
                 open_knowledge=lambda: open_knowledge(task),
                 progress=progress or Quiet(),
                 stop=stop or NeverStop(),
                 started=started,
                 fresh=fresh,
                 rebuild_tracking=rebuild_tracking,
+                tell_again=registration is not None,
                 report=report,
             )
     finally:
@@ -153,14 +164,25 @@ def make_executor(limits: Limits, preload: Sequence[str] = PRELOAD) -> WorkerPoo
         ) from exc
 
 
-def make_tracker(task: Task, workspace: Workspace, study_folder: Path) -> StudyTracker:
-    """Gives the tracker that a task asks for."""
+def make_tracker(
+    task: Task,
+    workspace: Workspace,
+    study_folder: Path,
+    registration: Registration | None = None,
+) -> StudyTracker:
+    """Gives the tracker that a task asks for, which may register the winner."""
     if task.tracking == "none":
         return NullTracker()
     uri, artifacts = default_uris(workspace.root)
     if task.tracking != "auto":
         uri = tracking_uri(task, workspace)
-    return Tracker(study_folder, uri, experiment=task.name, artifacts=artifacts)
+    return Tracker(
+        study_folder,
+        uri,
+        experiment=task.name,
+        artifacts=artifacts,
+        registration=registration,
+    )
 
 
 def tracking_uri(task: Task, workspace: Workspace) -> str:
@@ -316,19 +338,21 @@ def serve_model(
     max_rows: int,
     max_bytes: int,
     per_second: float,
+    registry: str | None = None,
     plugins: Iterable[str | Path] = (),
     ready: Callable[[str], None],
 ) -> None:
     """Answers requests for predictions until a signal.
 
     Args:
-        model: A model folder.
+        model: A model folder, or a registered model; see `registered.located`.
         host: Where to listen; another than this machine's own needs a token.
         port: Of TCP; 0 = any free one.
         token_file: Holds the token; None = the environment may have one.
         max_rows: Most rows of a request.
         max_bytes: Largest body.
         per_second: Requests a second and client; 0 = no limit.
+        registry: URI of the registry of models.
         plugins: One-file plugins.
         ready: Called with the address once requests are answered.
 
@@ -345,7 +369,7 @@ def serve_model(
         raise TaskError(
             f"serve needs {exc.name}.", hint="pip install 'autometa-core[serve]'"
         ) from exc
-    from autometa.modelfolder import load_model
+    from autometa.registered import load_model
 
     token = read_token(token_file, os.environ.get(TOKEN_VARIABLE))
     if token is None and not is_loopback(host):
@@ -355,7 +379,7 @@ def serve_model(
         )
     bound = listen(host, port)
     try:
-        predictor = load_model(model, packages=load_plugins(plugins).packages)
+        predictor = load_model(model, packages=load_plugins(plugins).packages, registry=registry)
         limits = RequestLimits(rows=max_rows, body_bytes=max_bytes, per_second=per_second)
         app = make_app(predictor, limits=limits, token=token)
         serve(app, bound, lambda: ready(address(bound)))

@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 @examples(
     "autometa optimize task.yaml",
     "autometa optimize task.yaml --set budget.seconds=600 --set search.learners=[ridge]",
+    "autometa optimize task.yaml --register churn@champion",
     "autometa -p my_learner.py optimize task.yaml --fresh",
 )
 @click.command(
@@ -32,6 +33,11 @@ _log = logging.getLogger(__name__)
 @click.argument("task_file", metavar="TASK.yaml", type=click.Path())
 @set_option
 @click.option("--fresh", is_flag=True, help="Forget an earlier search of this name.")
+@click.option(
+    "--register",
+    metavar="NAME[@ALIAS]",
+    help="Make the model a version of NAME in MLflow's registry, and let ALIAS point to it.",
+)
 @click.option("--rebuild-tracking", is_flag=True, help="Derive the runs in MLflow again.")
 @click.option("--no-report", is_flag=True, help="Write no report at the end.")
 @click.pass_obj
@@ -41,6 +47,7 @@ def optimize(
     *,
     overrides: tuple[str, ...],
     fresh: bool,
+    register: str | None,
     rebuild_tracking: bool,
     no_report: bool,
 ) -> None:
@@ -62,6 +69,7 @@ def optimize(
             plugins=settings.plugins,
             fresh=fresh,
             rebuild_tracking=rebuild_tracking,
+            register=register,
             report=not no_report,
             progress=progress,
             stop=stop,

@@ -67,6 +67,13 @@ def _global_options() -> list[click.Parameter]:
     ]
 
 
+registry_option = click.option(
+    "--registry",
+    metavar="URI",
+    help="Where models:/NAME is looked up; by default MLFLOW_TRACKING_URI, else the workspace.",
+)
+"""For commands that take a model folder or a registered model."""
+
 CommandT = TypeVar("CommandT", bound="Command")
 
 _OPTIONS = _global_options()

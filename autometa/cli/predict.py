@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autometa.cli import output
-from autometa.cli.options import Command, Settings, examples
+from autometa.cli.options import Command, Settings, examples, registry_option
 from autometa.cli.overrides import adapter_options, parse_options
 from autometa.errors import StorageError, TaskError
 
@@ -25,6 +25,7 @@ WRITERS = (".csv", ".parquet")
 @examples(
     "autometa predict MODEL new.csv --output predictions.csv",
     "autometa predict MODEL new.csv --proba --output probabilities.parquet",
+    "autometa predict models:/churn@champion new.csv --output predictions.csv",
     "autometa predict MODEL 'new/*.csv' --option separator=';' --output predictions.csv",
     "autometa predict MODEL sqlite:///shop.db --option table=new --output predictions.csv",
 )
@@ -33,6 +34,7 @@ WRITERS = (".csv", ".parquet")
 @click.argument("data", metavar="DATA", type=click.Path())
 @click.option("--output", "target", required=True, metavar="FILE", help="A .csv or .parquet file.")
 @click.option("--proba", is_flag=True, help="One column per class with its probability.")
+@registry_option
 @adapter_options
 @click.pass_obj
 def predict(
@@ -42,30 +44,31 @@ def predict(
     *,
     target: str,
     proba: bool,
+    registry: str | None,
     adapter: str | None,
     options: tuple[str, ...],
 ) -> None:
-    """Predict the rows of DATA with the model folder MODEL."""
+    """Predict the rows of DATA with MODEL, a folder or a registered model."""
     place = Path(target)
     if place.suffix.lower() not in WRITERS:
         raise TaskError(
             f"--output must end in .csv or .parquet, got {place.name!r}.", hint="Rename it."
         )
     from autometa.loading import load_dataset
-    from autometa.modelfolder import load_model
     from autometa.plugins import load_plugins
+    from autometa.registered import SCHEME, load_model
     from autometa.sources import resolve_sources
     from autometa.task import locate
 
     how = parse_options(options)
-    registry = load_plugins(settings.plugins)
-    predictor = load_model(model, packages=registry.packages)
-    parts, entry = resolve_sources(registry, [locate(data, Path.cwd())], adapter)
+    found = load_plugins(settings.plugins)
+    predictor = load_model(model, packages=found.packages, registry=registry)
+    parts, entry = resolve_sources(found, [locate(data, Path.cwd())], adapter)
     dataset = load_dataset(parts, entry.spec.factory, how)
     frame = table(predictor, dataset.inputs, proba=proba)
     write(frame, place)
     result = {
-        "model": str(Path(model).absolute()),
+        "model": model if model.startswith(SCHEME) else str(Path(model).absolute()),
         "rows": len(frame),
         "output": str(place.absolute()),
     }

@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from autometa.cli import output
-from autometa.cli.options import Command, Settings, examples
+from autometa.cli.options import Command, Settings, examples, registry_option
 
 
 @examples(
     "autometa serve MODEL",
+    "autometa serve models:/churn@champion",
     "autometa serve MODEL --host 0.0.0.0 --token-file token.txt",
 )
 @click.command(
@@ -20,6 +21,7 @@ from autometa.cli.options import Command, Settings, examples
     epilog="POST /predict takes JSON or CSV; /docs describes it. SIGTERM or Ctrl-C ends it.",
 )
 @click.argument("model", metavar="MODEL", type=click.Path())
+@registry_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Another one needs a token.")
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 = a free one."
@@ -55,6 +57,7 @@ def serve(
     settings: Settings,
     model: str,
     *,
+    registry: str | None,
     host: str,
     port: int,
     token_file: str | None,
@@ -62,7 +65,7 @@ def serve(
     max_mib: float,
     rate: float,
 ) -> None:
-    """Answer requests for predictions of the model folder MODEL until Ctrl-C or SIGTERM."""
+    """Answer requests for predictions of MODEL, a folder or a registered model."""
     from autometa import defaults
 
     def ready(url: str) -> None:
@@ -78,6 +81,7 @@ def serve(
         max_rows=max_rows,
         max_bytes=int(max_mib * 2**20),
         per_second=rate,
+        registry=registry,
         plugins=settings.plugins,
         ready=ready,
     )

@@ -216,6 +216,11 @@ class Delivery:
         names = [metric.name for metric in self.evaluation.objectives]
         return dict(zip(names, result.values or (), strict=False))
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the delivered folder."""
+        return str(modelfolder.read_manifest(self.folder)["digest"])
+
     def requirements(self) -> list[str]:
         """Gives what pip must install for the delivered folder to load, with versions."""
         manifest = modelfolder.read_manifest(self.folder)

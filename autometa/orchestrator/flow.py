@@ -52,6 +52,7 @@ def optimize(
     started: float,
     fresh: bool = False,
     rebuild_tracking: bool = False,
+    tell_again: bool = False,
     report: bool = True,
 ) -> Result:
     """Searches, or goes on searching, and delivers.
@@ -68,6 +69,7 @@ def optimize(
         started: Moment of `time.monotonic` at which the command began.
         fresh: Whether to forget an earlier study of this name.
         rebuild_tracking: Whether to derive the tracked runs from the study again.
+        tell_again: Whether the winner of a finished study is told to the tracker once more.
         report: Whether to write the page on the search.
 
     Returns:
@@ -109,7 +111,7 @@ def optimize(
         if done is None:
             shown.start()
             return searching.finish(searching.search())
-        if rebuild_tracking:
+        if rebuild_tracking or tell_again:
             searching.show_again(done)
         return _unchanged(session, study, done, shown)
 

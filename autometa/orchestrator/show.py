@@ -202,7 +202,13 @@ class Shown:
             inputs={column["name"]: column["kind"] for column in columns},
             requirements=delivery.requirements(),
             example=delivery.example if delivery.example.is_file() else None,
-            metadata={"task": self._task.name, "problem": str(self._info["problem"])},
+            output=_OUTPUTS[str(self._info["class_kind"] if self._info["classes"] else "float")],
+            metadata={
+                "task": self._task.name,
+                "problem": str(self._info["problem"]),
+                # Without it another winner at the same place would be taken for the same model.
+                "digest": delivery.digest,
+            },
         )
 
     def wait(self, left: float | None) -> dict[str, Any]:
@@ -236,6 +242,10 @@ def _answer(report: Mapping[str, Any]) -> str:
             parts.append(f"{value:.4g} {text}")
     page = " See `report.html` among the artifacts." if report.get("report") else ""
     return f"**Best {lead}**: {', '.join(parts)}.{page}"
+
+
+_OUTPUTS: Mapping[str, str] = {"str": "string", "int": "long", "float": "double", "bool": "boolean"}
+"""MLflow's type of a label, by what it is in the data."""
 
 
 def _explained(explanation: Mapping[str, Any]) -> dict[str, object]:

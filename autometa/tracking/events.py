@@ -6,6 +6,7 @@
     trial     a trial was told                a child run, and one step of the parent's curves
     artifact  a file worth keeping            copied to the parent run
     model     the winner                      a logged model of the parent run
+    register  the winner gets a name          a version of a registered model
     end       the study ends                  final metrics, tags and status of the parent run
 
 An event is all that its replay needs: names and values are made fit for MLflow here, moments are
@@ -76,6 +77,7 @@ class ModelInfo:
         example: A CSV file of one or a few rows, or None.
         requirements: Pip requirements that the model needs to load.
         metadata: JSON kept in the model's description.
+        output: MLflow's type of a prediction: ``string``, ``long``, ``double``, ``boolean``; or "".
         name: Its name within the run: ``runs:/<run id>/<name>`` loads it.
         loader_module: Module with ``_load_pyfunc(path)``.
     """
@@ -85,6 +87,7 @@ class ModelInfo:
     example: Path | None = None
     requirements: Sequence[str] = ()
     metadata: Mapping[str, ParamValue] = field(default_factory=dict)
+    output: str = ""
     name: str = "model"
     loader_module: str = "autometa.modelfolder"
 
@@ -224,9 +227,21 @@ def model(info: ModelInfo) -> Event:
         "example": str(info.example.absolute()) if info.example else None,
         "requirements": list(info.requirements),
         "metadata": dict(info.metadata),
+        "output": info.output,
         "name": info.name,
         "loader_module": info.loader_module,
     }
+
+
+def register(model: Event, name: str, alias: str) -> Event:
+    """Gives the event of a winner that gets a name.
+
+    Args:
+        model: Its own event.
+        name: Of the registered model.
+        alias: That shall point to it, or "".
+    """
+    return {"type": "register", "model": model, "name": name, "alias": alias}
 
 
 def end(

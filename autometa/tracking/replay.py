@@ -84,6 +84,8 @@ class Replayer:
                 self.store.log_artifact(self._parent(), event["path"], event["folder"])
             case "model":
                 self._model(event)
+            case "register":
+                self._register(event)
             case "end":
                 self._end(event, is_certain)
             case other:
@@ -186,9 +188,17 @@ class Replayer:
                 self.store.delete(run.run_id)
         return keep
 
-    def _model(self, event: Event) -> None:
+    def _model(self, event: Event) -> tuple[str, str]:
+        """Logs a winner; gives the id of the logged model and the digest of its event."""
         digest = hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()[:16]
-        self._log_model(self.store, self._experiment(), self._parent(), event, digest)
+        found = self._log_model(self.store, self._experiment(), self._parent(), event, digest)
+        return found, digest
+
+    def _register(self, event: Event) -> None:
+        from autometa.tracking.registry import register  # loads much of MLflow
+
+        model_id, digest = self._model(event["model"])
+        register(self.store, model_id, self._parent(), event, digest)
 
     def _end(self, event: Event, is_certain: bool) -> None:
         points = [Point(key, value, 0, event["time_ms"]) for key, value in event["metrics"].items()]

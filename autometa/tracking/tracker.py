@@ -16,6 +16,7 @@ from autometa.tracking.curve import BestCurve
 from autometa.tracking.events import ModelInfo, StudyInfo, Told
 from autometa.tracking.interface import NullTracker, StudyTracker, TrackingStatus
 from autometa.tracking.rebuild import replay_again
+from autometa.tracking.reference import Registration
 from autometa.tracking.spawn import TrackerProcess
 from autometa.tracking.sqlitecheck import check_store, set_aside
 from autometa.tracking.uris import deep_link
@@ -34,6 +35,7 @@ class Tracker:
         experiment: Name of the MLflow experiment.
         artifacts: Artifact location for a new experiment of a store that is no server; "" = its
             own choice.
+        registration: Under which name the winner of a finished study is registered; None = none.
         now_ms: Gives the Unix time in ms.
 
     Raises:
@@ -47,12 +49,15 @@ class Tracker:
         *,
         experiment: str = "autometa",
         artifacts: str = "",
+        registration: Registration | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.study_dir = study_dir
         self.tracking_uri = tracking_uri
         self._experiment = experiment
         self._artifacts = artifacts
+        self._registration = registration
+        self._model: spool.Event | None = None
         self._now_ms = now_ms
         self._spool = spool.Spool(study_dir / spool.FILE)
         self._study = ""
@@ -117,7 +122,8 @@ class Tracker:
 
     def model(self, info: ModelInfo) -> None:
         """See `StudyTracker`."""
-        self._append(events.model(info))
+        self._model = events.model(info)
+        self._append(self._model)
 
     def finish(
         self,
@@ -126,6 +132,9 @@ class Tracker:
         tags: Mapping[str, object] | None = None,
     ) -> None:
         """See `StudyTracker`."""
+        wanted = self._registration
+        if wanted is not None and self._model is not None and status == "FINISHED":
+            self._append(events.register(self._model, wanted.name, wanted.alias))
         best = self._curve.end()
         self._append(events.end(status, metrics or {}, tags or {}, self._now_ms(), best=best))
 

@@ -21,9 +21,8 @@ from mlflow.types.schema import AnyType
 
 from autometa.tracking.answers import translated
 from autometa.tracking.faults import EventRefusedError
+from autometa.tracking.registry import DIGEST_TAG, REGISTERED_TAG
 from autometa.tracking.store import MlflowStore
-
-DIGEST_TAG = "autometa.digest"
 
 
 def log_model(
@@ -68,7 +67,7 @@ def _logged(
         is_ready = model.status == LoggedModelStatus.READY
         if is_ready and done is None and model.tags.get(DIGEST_TAG) == digest:
             done = str(model.model_id)
-        else:
+        elif REGISTERED_TAG not in model.tags:
             store.ask("delete_logged_model", model.model_id)
     return done
 
@@ -105,20 +104,21 @@ def _save_quietly(local: Path, logged: Any, run_id: str, event: Mapping[str, Any
             model_uuid=logged.model_id,
             model_id=logged.model_id,
         ),
-        signature=_signature(event["inputs"]),
+        signature=_signature(event["inputs"], event.get("output", "")),
         input_example=_example(event["example"]),
         pip_requirements=event["requirements"],
         metadata={**event["metadata"], "inputs": event["inputs"]},
     )
 
 
-def _signature(inputs: Mapping[str, str]) -> ModelSignature | None:
+def _signature(inputs: Mapping[str, str], output: str) -> ModelSignature | None:
     # MLflow refuses whole numbers in a column that it was told holds doubles, and text in one of
     # dates. The model converts by its own schema, so MLflow is told the names alone; the kinds
     # stand in the metadata.
     if not inputs:
         return None
-    return ModelSignature(Schema([ColSpec(AnyType(), name, required=False) for name in inputs]))
+    columns = Schema([ColSpec(AnyType(), name, required=False) for name in inputs])
+    return ModelSignature(columns, Schema([ColSpec(output)]) if output else None)
 
 
 def _example(path: str | None) -> Any:

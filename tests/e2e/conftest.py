@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -169,6 +170,14 @@ def make_place() -> Callable[[Path], Place]:
 def place(tmp_path: Path, make_place: Callable[[Path], Place]) -> Place:
     """A small table, a task of three trials of the learner ``quick``, no tracking."""
     return make_place(tmp_path / "place")
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def marked_processes(mark: str) -> list[int]:

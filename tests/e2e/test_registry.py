@@ -1,0 +1,92 @@
+"""From a search to a registered model to predictions by its name."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+LOAD = """
+import sys, mlflow, pandas as pd
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model("models:/small@champion")
+rows = pd.read_csv("table.csv").drop(columns="label").head(5)
+print(*model.predict(rows))
+print(*model.metadata.get_output_schema().input_types(), model.input_example is not None)
+"""
+
+
+@pytest.fixture
+def registered(place):
+    place.task(
+        tracking="auto", search={"learners": ["logistic"], "prior": "none"}, budget={"trials": 2}
+    )
+    report = place.optimize("--register", "small@champion")
+    # A finished search is registered too, and twice is once.
+    assert place.optimize("--register", "small@champion")["status"] == "finished"
+    return report
+
+
+@pytest.mark.slow
+def test_a_registered_winner_predicts_by_its_name(place, registered):
+    done = place.run(
+        "predict", "models:/small@champion", "table.csv", "--output", "a.csv", "--json"
+    )
+    assert (done.code, done.json["rows"]) == (0, 120), done.err
+    assert place.run("predict", registered["model"], "table.csv", "--output", "b.csv").code == 0
+    predictions = (place.folder / "a.csv").read_text()
+    assert predictions == (place.folder / "b.csv").read_text()
+    wrong = place.run("predict", "models:/smal/1", "table.csv", "--output", "c.csv")
+    assert (wrong.code, "Did you mean 'small'" in wrong.error) == (4, True)
+    second = place.run("predict", "models:/small/2", "table.csv", "--output", "c.csv")
+    assert "has no version 2" in second.error
+
+    uri = registered["mlflow"]["tracking_uri"]
+    plain = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LOAD, uri],
+        cwd=place.folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert plain.returncode == 0, plain.stderr
+    first = predictions.split()[1:6]
+    assert plain.stdout.splitlines()[-2:] == [" ".join(first), "DataType.string True"]
+
+
+@pytest.mark.slow
+def test_mlflow_models_serve_answers_with_what_was_registered(place, registered, free_port):
+    command = [sys.executable, "-P", "-m", "mlflow", "models", "serve", "--env-manager", "local"]
+    command += ["-m", "models:/small/1", "--host", "127.0.0.1", "--port", str(free_port)]
+    env = {**os.environ, "MLFLOW_TRACKING_URI": registered["mlflow"]["tracking_uri"]}
+    with (place.folder / "log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=place.folder, env=env, stdout=log, stderr=log)
+    try:
+        rows = {"dataframe_records": [{"a": 3.0, "b": 3.0, "c": "r"}, {"a": -3, "b": -3, "c": "g"}]}
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{free_port}/invocations",
+            json.dumps(rows).encode(),
+            {"Content-Type": "application/json"},
+        )
+        assert json.loads(answer(request, server)) == {"predictions": ["yes", "no"]}
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def answer(request, server):
+    deadline = time.monotonic() + 80
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=10) as found:
+                return found.read()
+        except OSError:
+            assert server.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
