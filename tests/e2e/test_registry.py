@@ -26,8 +26,7 @@ def registered(place):
     place.task(
         tracking="auto", search={"learners": ["logistic"], "prior": "none"}, budget={"trials": 2}
     )
-    report = place.optimize("--register", "small@champion")
-    return report
+    return place.optimize("--register", "small@champion")
 
 
 @pytest.mark.slow
