@@ -24,6 +24,7 @@ from autometa.target import Target, encode, find_class, read_target, require_fin
 
 __all__ = ["Prepared", "open_prepared", "prepare"]
 
+_MOST_EMPTY = 0.1  # share of rows without a text, where texts are all there is
 _TEST_WORDS = frozenset({"test", "true", "1", "1.0", "yes", "y", "t", "holdout"})
 
 
@@ -181,6 +182,7 @@ def _usable_rows(
     if times is not None and (lost := keep & np.isnan(times)).any():
         warnings.append(f"{int(lost.sum())} rows have no time and are not used")
         keep = keep & ~lost
+    keep = keep & _has_document(dataset, schema, keep, warnings)
     rows = np.flatnonzero(keep)
     X = dataset.frame[list(schema.names)] if dataset.images is None else dataset.images
     groups = _groups(dataset, roles.get("validation.group"), warnings)
@@ -192,6 +194,25 @@ def _usable_rows(
         times=None if times is None else times[rows],
         is_test=None if is_test is None else is_test[rows],
     )
+
+
+def _has_document(dataset: Dataset, schema: Schema, keep: Mask, warnings: list[str]) -> Mask:
+    """Marks the rows that say something, where texts are all there is to learn from.
+
+    Raises:
+        DataError: If more than a tenth of the usable rows have no text.
+    """
+    if dataset.images is not None or any(column.kind != "text" for column in schema):
+        return np.ones(len(keep), dtype=bool)
+    has_text = dataset.frame[list(schema.names)].notna().any(axis=1).to_numpy()
+    empty = np.flatnonzero(keep & ~has_text)
+    if not len(empty):
+        return np.asarray(has_text, dtype=bool)
+    found = f"{len(empty)} of {int(keep.sum())} rows have no text, the first is row {empty[0] + 1}"
+    if len(empty) > _MOST_EMPTY * keep.sum():
+        raise DataError(f"{found}.", hint="Fill in the texts, or leave these rows out.")
+    warnings.append(f"{found}; they are not used")
+    return np.asarray(has_text, dtype=bool)
 
 
 def _taken(X: Rows, rows: np.ndarray[Any, Any]) -> Rows:

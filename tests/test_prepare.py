@@ -364,6 +364,18 @@ def test_fault_34_negative_and_zero_targets_are_prepared(run, tmp_path):
     assert open_prepared(tmp_path).y.tolist() == values.tolist()
 
 
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_fault_35_rows_without_a_text_are_skipped_with_their_count(run, blank):
+    frame = table()[["review", "label"]]
+    frame.loc[[3, 70], "review"] = blank
+    info = run(frame)
+    assert info["n_rows"] == 98
+    assert "2 of 100 rows have no text, the first is row 4; they are not used" in info["warnings"]
+    frame.loc[:11, "review"] = blank
+    assert refusal(run, frame).startswith("13 of 100 rows have no text, the first is row 1.")
+    assert run(frame.assign(size=table()["size"]))["n_rows"] == 100
+
+
 def test_several_sources_are_read_one_after_the_other(run, tmp_path):
     table(30).iloc[:, ::-1].to_csv(tmp_path / "more.csv", index=False)
     sources = [str(tmp_path / "data.csv"), str(tmp_path / "more.csv")]

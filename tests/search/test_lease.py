@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import json
 import os
@@ -10,6 +11,8 @@ import pytest
 
 from autometa.errors import StorageError
 from autometa.search.lease import LOCK, StudyLock, identity, is_held_by_another, is_locked
+from autometa.tracking.opening import one_at_a_time
+from autometa.tracking.processes import acquire
 
 HOLD = (
     "import sys, time\nfrom pathlib import Path\nfrom autometa.search.lease import StudyLock\n"
@@ -66,6 +69,32 @@ def test_lease_of_a_living_process_holds():
     from autometa.search.lease import _start_time
 
     assert is_held_by_another({**identity(), "pid": parent, "start": _start_time(parent)})
+
+
+@pytest.fixture
+def no_locks(monkeypatch):
+    def refuse(file, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+
+def test_fault_82_file_system_without_locks_is_told_and_the_lease_guards(
+    tmp_path, no_locks, caplog
+):
+    lock = StudyLock(tmp_path, "s")
+    assert "on a file system without locks; only the lease guards it" in caplog.text
+    assert json.loads((tmp_path / LOCK).read_text())["pid"] == os.getpid()
+    assert not is_locked(tmp_path)
+    lock.release()
+
+
+def test_fault_82_tracker_works_on_a_file_system_without_locks(tmp_path, no_locks):
+    file = acquire(tmp_path / "tracker.lock")
+    assert file is not None
+    os.close(file)
+    with one_at_a_time(f"sqlite:///{tmp_path}/mlflow.db"):
+        assert tmp_path.is_dir()
 
 
 def test_lock_waits_for_somebody_who_only_asks(tmp_path):
