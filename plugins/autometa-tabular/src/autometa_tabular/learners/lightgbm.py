@@ -15,6 +15,7 @@ from autometa_tabular.learners.boosting import BoostingRows, boosting_rows, cate
 from autometa_tabular.models.booster import BoosterModel
 
 _REPORT_EVERY = 10  # rounds
+_NOT_LIGHTGBMS = ("categorical", "class_weight", "max_rounds")
 
 
 def space() -> Space:
@@ -47,6 +48,7 @@ class LightGBM(TabularLearner):
     """Boosts leaf-wise grown trees (Ke et al. 2017), with early stopping, within the deadline.
 
     ``categorical="native"`` splits on sets of levels. `class_weight` has no effect in regression.
+    A configuration may also hold ``max_rounds``, which is not searched: at most so many rounds.
     """
 
     DEFAULTS: ClassVar[dict[str, Any]] = {
@@ -87,7 +89,7 @@ class LightGBM(TabularLearner):
         booster = lightgbm.train(
             parameters,
             train,
-            num_boost_round=boosting.n_rounds,
+            num_boost_round=min(boosting.n_rounds, self.config.get("max_rounds", 5000)),
             valid_sets=[_dataset(boosting.valid, rows, parameters)] if boosting.valid else None,
             callbacks=[stops],
         )
@@ -96,7 +98,7 @@ class LightGBM(TabularLearner):
         return BoosterModel(rows.plan, rows.classes, text, scale=scale, n_threads=context.n_threads)
 
     def _parameters(self, rows: Rows, context: FitContext) -> dict[str, Any]:
-        own = {k: v for k, v in self.config.items() if k not in ("categorical", "class_weight")}
+        own = {k: v for k, v in self.config.items() if k not in _NOT_LIGHTGBMS}
         n_classes = rows.n_present
         objective = {0: "regression", 2: "binary"}.get(n_classes, "multiclass")
         return own | {

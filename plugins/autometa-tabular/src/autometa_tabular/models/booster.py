@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -14,6 +15,7 @@ from autometa_tabular.models.tabular import TabularModel, load_plan
 from autometa_tabular.storage import read_json, write_json
 
 if TYPE_CHECKING:
+    import pandas as pd
     from lightgbm import Booster
 
 _META, _TEXT = "booster.json", "booster.txt"
@@ -79,6 +81,56 @@ class BoosterModel(TabularModel):
             center, spread = self.scale
             return OnnxOutput.values(scores, scale=spread, shift=center)
         return self.onnx_probabilities(scores, "softmax")
+
+    @property
+    def n_rounds(self) -> int:
+        """How many trees add to each output."""
+        return int(self.booster.current_iteration())
+
+    def first_rounds(self, n: int) -> Self:
+        """Gives the model without the trees after the first n of each output.
+
+        Args:
+            n: In [1, n_rounds].
+        """
+        return self._with(self.booster.model_to_string(num_iteration=n))
+
+    def raw(self, X: pd.DataFrame) -> Array:
+        """Gives (n, k) what the trees sum up to."""
+        Z = self.plan.transform(X)
+        sums = self.booster.predict(Z, raw_score=True, num_threads=self.n_threads)
+        return np.asarray(sums).reshape(len(X), -1)
+
+    def leaves(self, X: pd.DataFrame) -> Array:
+        """Gives (n, n_trees) the index into `leaf_values` that each row reaches in each tree."""
+        Z = self.plan.transform(X)
+        found = self.booster.predict(Z, pred_leaf=True, num_threads=self.n_threads)
+        own = np.asarray(found, dtype=np.int64).reshape(len(X), -1)
+        return own + np.concatenate([[0], np.cumsum(self._n_leaves())[:-1]])
+
+    @property
+    def leaf_values(self) -> Array:
+        """(m, 1); tree i adds to output i % k."""
+        booster, sizes = self.booster, self._n_leaves()
+        values = [booster.get_leaf_output(t, i) for t, n in enumerate(sizes) for i in range(n)]
+        return np.array(values)[:, None]
+
+    def with_leaf_values(self, values: Array) -> Self:
+        """Gives the model with other values, of the shape of `leaf_values`."""
+        from lightgbm import Booster
+
+        copy, index = Booster(model_str=self.text), 0
+        for tree, n in enumerate(self._n_leaves()):
+            for leaf in range(n):
+                copy.set_leaf_output(tree, leaf, float(values[index, 0]))
+                index += 1
+        return self._with(copy.model_to_string())
+
+    def _n_leaves(self) -> list[int]:
+        return [int(n) for n in re.findall(r"^num_leaves=(\d+)$", self.text, re.MULTILINE)]
+
+    def _with(self, text: str) -> Self:
+        return type(self)(self.plan, self.classes, text, scale=self.scale, n_threads=self.n_threads)
 
     def save(self, folder: Path) -> None:
         """Writes ``plan.json``, ``booster.json`` and ``booster.txt``."""

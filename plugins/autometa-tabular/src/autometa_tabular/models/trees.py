@@ -7,9 +7,9 @@ scikit-learn's own estimators were measured through skops: 300 extra trees on 3,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from autometa import EncodingPlan, OnnxGraph, OnnxOutput
 from autometa_tabular.classes import Array, Classes
 from autometa_tabular.models.tabular import TabularModel, load_plan, softmax
 from autometa_tabular.storage import read_arrays, read_json, write_arrays, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _META, _ARRAYS = "trees.json", "trees.npz"
 _PAIRS = 1 << 17  # (row, tree) pairs that are walked together: what fits a cache
@@ -60,6 +63,15 @@ class Trees:
         for start in range(0, n, step):
             found[start : start + step] = self._walk(Z[start : start + step])
         return found
+
+    def first(self, n: int) -> Trees:
+        """Gives the first n trees, n >= 1; a copy."""
+        end = self.roots[n] if n < len(self.roots) else len(self.feature)
+        parts = {field.name: getattr(self, field.name)[:end].copy() for field in fields(self)}
+        parts["values"] = self.values[: int((parts["feature"] < 0).sum())].copy()
+        parts["bits"] = self.bits[: int(parts["bitset"].max(initial=-1)) + 1].copy()
+        parts["roots"] = self.roots[:n].copy()
+        return Trees(**parts)
 
     def _walk(self, Z: Array) -> Array:
         n, t = len(Z), len(self.roots)
@@ -150,6 +162,43 @@ class TreesModel(TabularModel):
         if self.classes is None:
             return OnnxOutput.values(scores)
         return self.onnx_probabilities(scores, "softmax" if self.link == "logits" else self.link)
+
+    @property
+    def n_rounds(self) -> int:
+        """How many trees add to each output."""
+        n_trees = len(self.trees.roots)
+        return n_trees // len(self.base) if self.trees.values.shape[1] == 1 else n_trees
+
+    def first_rounds(self, n: int) -> Self:
+        """Gives the model without the trees after the first n of each output.
+
+        Args:
+            n: In [1, n_rounds].
+        """
+        trees = self.trees.first(n * len(self.trees.roots) // self.n_rounds)
+        if self.link == "shares":
+            np.multiply(trees.values, self.n_rounds / n, out=trees.values)
+        return self._with(trees)
+
+    def raw(self, X: pd.DataFrame) -> Array:
+        """Gives (n, k) what the trees sum up to, before the link."""
+        return self._sums(self.plan.transform(X))
+
+    def leaves(self, X: pd.DataFrame) -> Array:
+        """Gives (n, n_trees) the index into `leaf_values` that each row reaches in each tree."""
+        return self.trees.leaves(self.plan.transform(X))
+
+    @property
+    def leaf_values(self) -> Array:
+        """(m, k) of forests, (m, 1) of boosting, where tree i adds to output i % k."""
+        return self.trees.values
+
+    def with_leaf_values(self, values: Array) -> Self:
+        """Gives the model with other values, of the shape of `leaf_values`."""
+        return self._with(replace(self.trees, values=values.astype(np.float32)))
+
+    def _with(self, trees: Trees) -> Self:
+        return type(self)(self.plan, self.classes, trees, base=self.base, link=self.link)
 
     def save(self, folder: Path) -> None:
         """Writes ``plan.json``, ``trees.json`` and ``trees.npz``."""

@@ -1,0 +1,93 @@
+"""Fewer hidden units, then a short training on the answers of the whole network."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from autometa import CompressContext, Model, NotApplicable
+from autometa_compress.teaching import taught
+
+_FEWEST_STEPS, _MOST_STEPS = 100, 600
+
+
+def fewer_units(model: Any, ratio: float, refit: float, context: CompressContext) -> Model:
+    """Takes hidden units out, those with the smallest weights, and trains what is left.
+
+    Source: Fang et al. 2023, "DepGraph: towards any structural pruning" (groups), with the mean
+    magnitude of a group as its importance; Hinton et al. 2015 (training on answers).
+
+    Args:
+        model: With ``module``, ``plan``, ``outputs`` and ``with_module``, as the networks for
+            tables of autometa-torch.
+        ratio: Share of the units of every hidden layer that goes, in (0, 1).
+        refit: Length of the training, in units of some 200 steps, > 0.
+        context: The rows that are trained on, and invented ones.
+
+    Raises:
+        NotApplicable: If no unit would go.
+    """
+    import autometa_torch
+
+    module = _narrower(model.module, ratio, model.encode(context.data.X[:2]))
+    if module is None:
+        raise NotApplicable(f"no unit goes at a ratio of {ratio:.3g}")
+    rows = taught(model, context, temperature=1.0, extra=0.5, hard=0.1)
+    target = model.outputs.standardised(np.asarray(rows.y))
+    samples = autometa_torch.Samples.of(
+        model.plan.transform(rows.X), target, rows.n_classes, rows.sample_weight
+    )
+    steps = int(np.clip(200 * refit, _FEWEST_STEPS, _MOST_STEPS))
+    recipe = autometa_torch.Recipe(
+        learning_rate=0.01, max_steps=steps, min_epochs=1, schedule="decay"
+    )
+    trained = autometa_torch.train(module, samples, recipe, replace(context.fit, init=None))
+    return model.with_module(trained)  # type: ignore[no-any-return]
+
+
+def _narrower(module: Any, ratio: float, sample: Any) -> Any:
+    """Gives a copy with fewer units per hidden layer, or None when none would go."""
+    import torch
+    import torch_pruning
+
+    copied = copy.deepcopy(module).eval()
+    kept = {id(layer) for layer in _last_layers(copied, sample)}
+    ignored = [
+        layer
+        for layer in copied.modules()
+        if id(layer) in kept or (not list(layer.children()) and not _is_plain(layer))
+    ]
+    before = sum(p.numel() for p in copied.parameters())
+    for parameter in copied.parameters():
+        parameter.requires_grad_(True)
+    pruner = torch_pruning.pruner.BasePruner(
+        copied,
+        (sample,),
+        importance=torch_pruning.importance.GroupMagnitudeImportance(),
+        pruning_ratio=ratio,
+        ignored_layers=[layer for layer in ignored if list(layer.parameters(recurse=False))],
+    )
+    pruner.step()
+    with torch.no_grad():
+        copied(sample)
+    return copied if sum(p.numel() for p in copied.parameters()) < before else None
+
+
+def _is_plain(layer: Any) -> bool:
+    from torch import nn
+
+    return isinstance(layer, nn.Linear | nn.Conv2d | nn.BatchNorm1d | nn.BatchNorm2d)
+
+
+def _last_layers(module: Any, sample: Any) -> list[Any]:
+    """Gives the layers whose width is that of the answer: they keep all outputs."""
+    import torch
+    from torch import nn
+
+    with torch.no_grad():
+        width = module(sample).shape[1]
+    linear = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+    return [layer for layer in linear[-1:] if layer.out_features == width]
