@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -54,32 +55,35 @@ def _narrower(module: Any, ratio: float, sample: Any) -> Any:
     import torch_pruning
 
     copied = copy.deepcopy(module).eval()
-    kept = {id(layer) for layer in _last_layers(copied, sample)}
-    ignored = [
-        layer
-        for layer in copied.modules()
-        if id(layer) in kept or (not list(layer.children()) and not _is_plain(layer))
-    ]
-    before = sum(p.numel() for p in copied.parameters())
     for parameter in copied.parameters():
         parameter.requires_grad_(True)
-    pruner = torch_pruning.pruner.BasePruner(
-        copied,
-        (sample,),
-        importance=torch_pruning.importance.GroupMagnitudeImportance(),
-        pruning_ratio=ratio,
-        ignored_layers=[layer for layer in ignored if list(layer.parameters(recurse=False))],
-    )
-    pruner.step()
+    before = sum(p.numel() for p in copied.parameters())
+    with warnings.catch_warnings():
+        # Parameters outside known layers stay as they are: they are among the ignored ones.
+        warnings.simplefilter("ignore", UserWarning)
+        pruner = torch_pruning.pruner.BasePruner(
+            copied,
+            (sample,),
+            importance=torch_pruning.importance.GroupMagnitudeImportance(),
+            pruning_ratio=ratio,
+            ignored_layers=_kept(copied, sample),
+        )
+        pruner.step()
     with torch.no_grad():
         copied(sample)
     return copied if sum(p.numel() for p in copied.parameters()) < before else None
 
 
-def _is_plain(layer: Any) -> bool:
+def _kept(module: Any, sample: Any) -> list[Any]:
+    """Gives the layers and parameters that keep their width: the answer, and what is no layer."""
     from torch import nn
 
-    return isinstance(layer, nn.Linear | nn.Conv2d | nn.BatchNorm1d | nn.BatchNorm2d)
+    kept: list[Any] = _last_layers(module, sample)
+    for layer in module.modules():
+        own = list(layer.parameters(recurse=False))
+        if own and not isinstance(layer, nn.Linear | nn.Conv2d | nn.BatchNorm1d | nn.BatchNorm2d):
+            kept += [layer, *own]
+    return kept
 
 
 def _last_layers(module: Any, sample: Any) -> list[Any]:

@@ -40,7 +40,7 @@ def _graph(module: Any, sample: Any) -> bytes:
     import onnx
     import torch
 
-    buffer = io.BytesIO()
+    buffer: Any = io.BytesIO()
     with warnings.catch_warnings():
         # The exporter that follows needs a package of 200 MB for the same graph.
         warnings.simplefilter("ignore")
@@ -57,4 +57,4 @@ def _graph(module: Any, sample: Any) -> bytes:
         )
     graph = onnx.load_from_string(buffer.getvalue())
     del graph.graph.value_info[:]
-    return graph.SerializeToString(deterministic=True)
+    return bytes(graph.SerializeToString(deterministic=True))

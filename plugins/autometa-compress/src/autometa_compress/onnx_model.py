@@ -67,7 +67,8 @@ class OnnxModel(Model):
             clipped: Array = np.clip(values, self.outputs["lowest"], self.outputs["highest"])
             return clipped
         shares: Array = np.exp(raw - raw.max(axis=1, keepdims=True))
-        return shares / shares.sum(axis=1, keepdims=True)
+        shares /= shares.sum(axis=1, keepdims=True)
+        return shares
 
     def save(self, folder: Path) -> None:
         """Writes ``plan.json``, ``core.onnx`` and ``outputs.json``."""

@@ -95,16 +95,41 @@ def _static(core: bytes, Z: Array) -> bytes:
 def _dynamic(core: bytes) -> bytes:
     from onnxruntime import quantization as q
 
-    with _files(core) as (source, target):
+    with _files(_without_gemm(core)) as (source, target):
         q.quantize_dynamic(
             source,
             target,
             weight_type=q.QuantType.QInt8,
             per_channel=True,
-            op_types_to_quantize=["MatMul", "Gemm"],
+            op_types_to_quantize=["MatMul"],
             nodes_to_quantize=_products(source),
         )
         return _cleared(target.read_bytes())
+
+
+def _without_gemm(core: bytes) -> bytes:
+    """Writes ``x B' + c`` as a product and a sum: the quantizer knows no Gemm."""
+    import onnx
+
+    model = onnx.load_from_string(core)
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    nodes = []
+    for node in model.graph.node:
+        given = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        is_plain = given.get("alpha", 1.0) == 1.0 == given.get("beta", 1.0)
+        if node.op_type != "Gemm" or node.input[1] not in weights or not is_plain:
+            nodes.append(node)
+            continue
+        x, b, c = node.input
+        matrix = onnx.numpy_helper.to_array(weights[b])
+        matrix = np.ascontiguousarray(matrix.T if given.get("transB") else matrix)
+        weights[b].CopyFrom(onnx.numpy_helper.from_array(matrix, b))
+        product = f"{node.output[0]}_product"
+        nodes.append(onnx.helper.make_node("MatMul", [x, b], [product], name=product))
+        nodes.append(onnx.helper.make_node("Add", [product, c], list(node.output)))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def _products(source: Path) -> list[str]:
@@ -118,9 +143,7 @@ def _products(source: Path) -> list[str]:
     graph = onnx.load(source).graph
     matrices = {tensor.name for tensor in graph.initializer if len(tensor.dims) == 2}
     found = [
-        node.name
-        for node in graph.node
-        if node.op_type in ("MatMul", "Gemm") and matrices & set(node.input)
+        node.name for node in graph.node if node.op_type == "MatMul" and matrices & set(node.input)
     ]
     if not found:
         raise NotApplicable("the graph has no product with a matrix of weights")
@@ -162,4 +185,4 @@ def _cleared(core: bytes) -> bytes:
 
     graph = onnx.load_from_string(core)
     del graph.graph.value_info[:]
-    return graph.SerializeToString(deterministic=True)
+    return bytes(graph.SerializeToString(deterministic=True))

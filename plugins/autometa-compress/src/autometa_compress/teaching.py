@@ -61,7 +61,8 @@ def softened(answers: Array, n_classes: int | None, temperature: float) -> Array
         return answers.astype(np.float64)
     logits = np.log(np.clip(answers.astype(np.float64), _FLOOR, 1.0)) / temperature
     shares: Array = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _targets(data: TrainingData) -> Array:

@@ -106,7 +106,8 @@ class BoosterModel(TabularModel):
         Z = self.plan.transform(X)
         found = self.booster.predict(Z, pred_leaf=True, num_threads=self.n_threads)
         own = np.asarray(found, dtype=np.int64).reshape(len(X), -1)
-        return own + np.concatenate([[0], np.cumsum(self._n_leaves())[:-1]])
+        own += np.concatenate([[0], np.cumsum(self._n_leaves())[:-1]])
+        return own
 
     @property
     def leaf_values(self) -> Array:

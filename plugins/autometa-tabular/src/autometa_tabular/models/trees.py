@@ -194,8 +194,13 @@ class TreesModel(TabularModel):
         return self.trees.values
 
     def with_leaf_values(self, values: Array) -> Self:
-        """Gives the model with other values, of the shape of `leaf_values`."""
-        return self._with(replace(self.trees, values=values.astype(np.float32)))
+        """Gives the model with other values, of the shape of `leaf_values`.
+
+        Shares below 0 become 0.
+        """
+        lowest = 0.0 if self.link == "shares" else -np.inf
+        values = np.maximum(values, lowest).astype(np.float32)
+        return self._with(replace(self.trees, values=values))
 
     def _with(self, trees: Trees) -> Self:
         return type(self)(self.plan, self.classes, trees, base=self.base, link=self.link)

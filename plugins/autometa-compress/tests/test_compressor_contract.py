@@ -1,0 +1,54 @@
+"""Every compressor keeps the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from autometa.testing import CompressorContract
+
+
+@pytest.mark.slow
+class TestPruneForest(CompressorContract):
+    spec = "prune"
+    learner = "extra_trees"
+    problem = "multiclass"
+
+
+class TestPruneBoosting(CompressorContract):
+    spec = "prune"
+    learner = "lightgbm"
+    problem = "regression"
+
+
+@pytest.mark.slow
+class TestPruneNetwork(CompressorContract):
+    spec = "prune"
+    learner = "mlp"
+    problem = "binary"
+
+
+class TestDistillLinear(CompressorContract):
+    spec = "distill_linear"
+    learner = "hist_boosting"
+    problem = "binary"
+
+
+@pytest.mark.slow
+class TestDistillBoosting(CompressorContract):
+    spec = "distill_boosting"
+    learner = "extra_trees"
+    problem = "regression"
+
+
+@pytest.mark.slow
+class TestDistillNetwork(CompressorContract):
+    spec = "distill_network"
+    learner = "lightgbm"
+    problem = "multiclass"
+
+
+@pytest.mark.slow
+class TestToOnnx(CompressorContract):
+    spec = "to_onnx"
+    learner = "mlp"
+    problem = "multiclass"
