@@ -23,8 +23,8 @@ import numpy as np
 import pandas as pd
 from common import AUTOMETA, DATA, Results, Row, Workspace
 
-N_TABLES, N_TRIALS, N_CONFIGS = 20, 8, 3
-MOST_ROWS = 1000  # that a learner is fitted on for its parity
+N_TABLES, N_TRIALS, N_CONFIGS = 20, 8, 2
+MOST_ROWS = 500  # that a learner is fitted on for its parity
 LINEAR = {"regression": ["elastic_net", "ridge"]}
 LATENCY_MS, MEMORY_MIB, SMALL_KIB, TOLERANCE = 0.2, 90.0, 64.0, 1e-4
 
@@ -69,7 +69,7 @@ def parity(table: Row, options: argparse.Namespace) -> Iterator[Row]:
         refusal = ""
         for config in (space.defaults, *subject.random_configs(space, N_CONFIGS - 1)):
             try:
-                model = subject.learner_of(spec, config).fit(train, subject.context(seconds=20.0))
+                model = subject.learner_of(spec, config).fit(train, subject.context(seconds=5.0))
                 found.append(apart(model, X))
             except NotApplicable as exc:
                 refusal = exc.reason
