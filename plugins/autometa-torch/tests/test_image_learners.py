@@ -105,3 +105,15 @@ def test_tables_and_single_classes_are_declined(learner) -> None:
         learner({}).fit(make_table().train, context())
     with pytest.raises(NotApplicable, match="one class"):
         learner({}).fit(replace(_data(), y=np.zeros(120, dtype=np.int64)), context())
+
+
+@LEARNERS
+@pytest.mark.parametrize("n_classes", [3, None], ids=["classes", "values"])
+def test_onnx_file_predicts_the_same(learner, n_classes, tmp_path) -> None:
+    session_of = pytest.importorskip("onnxruntime").InferenceSession
+    data = _data(24, n_classes, side=70, channels=3)
+    model = learner({**SMALL, "shift": 0}).fit(data, context(seconds=3.0))
+    model.export("onnx", tmp_path)
+    session = session_of(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    (answer,) = session.run(None, {"images": data.X})
+    assert np.allclose(answer, model.predict(data.X).reshape(24, -1), rtol=1e-4, atol=1e-4)

@@ -5,22 +5,23 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
-from autometa import NotApplicable, OnnxGraph
+from autometa import NotApplicable
 from autometa_torch.networks.layers import NumberEmbedding, Scale
+from autometa_torch.onnx_images import Graph
 
 Shape = tuple[int, ...]
 
 
-def write_linear(graph: OnnxGraph, x: str, layer: nn.Linear) -> str:
+def write_linear(graph: Graph, x: str, layer: nn.Linear) -> str:
     """Gives (n, out) of (n, in)."""
     weight = graph.constant(layer.weight.detach().numpy())
     bias = [graph.constant(layer.bias.detach().numpy())] if layer.bias is not None else []
     return graph.node("Gemm", x, weight, *bias, transB=1)
 
 
-def write_activation(graph: OnnxGraph, x: str, layer: nn.Module) -> str:
+def write_activation(graph: Graph, x: str, layer: nn.Module) -> str:
     """Gives the shape of x.
 
     Raises:
@@ -37,24 +38,29 @@ def write_activation(graph: OnnxGraph, x: str, layer: nn.Module) -> str:
     raise NotApplicable(f"the layer {type(layer).__name__} has no onnx export")
 
 
-def write_norm(graph: OnnxGraph, x: str, layer: nn.BatchNorm1d) -> str:
+def write_norm(graph: Graph, x: str, layer: nn.BatchNorm1d) -> str:
     """Gives (n, d) of (n, d): one product and one sum."""
-    assert layer.running_var is not None
-    assert layer.running_mean is not None
-    factor = layer.weight / (layer.running_var + layer.eps).sqrt()
-    shift = layer.bias - layer.running_mean * factor
+    factor, shift = _affine(layer)
     scaled = graph.node("Mul", x, graph.constant(factor.detach().numpy()))
     return graph.node("Add", scaled, graph.constant(shift.detach().numpy()))
 
 
-def write_scale(graph: OnnxGraph, x: str, layer: nn.Module) -> str:
+def _affine(layer: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Gives factor and shift of each column or channel."""
+    assert layer.running_var is not None
+    assert layer.running_mean is not None
+    factor = layer.weight / (layer.running_var + layer.eps).sqrt()
+    return factor, layer.bias - layer.running_mean * factor
+
+
+def write_scale(graph: Graph, x: str, layer: nn.Module) -> str:
     """Gives (n, d) of (n, d)."""
     if not isinstance(layer, Scale):
         return x
     return graph.node("Mul", x, graph.constant(layer.factor.detach().numpy()))
 
 
-def write_embedding(graph: OnnxGraph, x: str, layer: nn.Module) -> str:
+def write_embedding(graph: Graph, x: str, layer: nn.Module) -> str:
     """Gives (n, layer.n_outputs) of (n, layer.width)."""
     if not isinstance(layer, NumberEmbedding):
         return x
@@ -76,6 +82,34 @@ def write_embedding(graph: OnnxGraph, x: str, layer: nn.Module) -> str:
     return graph.node("Concat", *parts, axis=1)
 
 
-def _reshaped(graph: OnnxGraph, x: str, shape: Shape) -> str:
+def _reshaped(graph: Graph, x: str, shape: Shape) -> str:
     """Reshapes; 0 keeps the number of rows."""
     return graph.node("Reshape", x, graph.constant(shape, np.int64))
+
+
+def write_convolution(graph: Graph, x: str, layer: nn.Conv2d, norm: nn.BatchNorm2d) -> str:
+    """Gives (n, out, h, w): a convolution with the norm behind it folded into its weights."""
+    factor, shift = _affine(norm)
+    weight = layer.weight * factor[:, None, None, None]
+    padding = [int(p) for p in layer.padding]
+    return graph.node(
+        "Conv",
+        x,
+        graph.constant(weight.detach().numpy()),
+        graph.constant(shift.detach().numpy()),
+        kernel_shape=list(layer.kernel_size),
+        strides=list(layer.stride),
+        pads=[*padding, *padding],
+    )
+
+
+def write_shrink(graph: Graph, x: str, reduce: int) -> str:
+    """Gives the image averaged over squares of so many pixels."""
+    if reduce == 1:
+        return x
+    return graph.node("AveragePool", x, kernel_shape=[reduce] * 2, strides=[reduce] * 2)
+
+
+def write_mean(graph: Graph, x: str) -> str:
+    """Gives (n, c) of (n, c, h, w)."""
+    return graph.node("Flatten", graph.node("GlobalAveragePool", x), axis=1)

@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autometa import NotApplicable
 from autometa_torch.models.network import NetworkModel, Outputs
 from autometa_torch.networks import Network
+from autometa_torch.onnx_images import ImageGraph
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,6 +88,25 @@ class ImageNetworkModel(NetworkModel):
     def with_module(self, module: Network) -> Self:
         """Gives this model with another network, see `NetworkModel.with_module`."""
         return type(self)(self.shape, self.normalisation, module, self.outputs)
+
+    def export(self, format: str, folder: Path) -> None:
+        """Writes ``model.onnx``: ``images`` uint8 (n, h, w, c) in, the answer out.
+
+        See `Model.export`; the output is ``value`` or ``probabilities``.
+        """
+        if format != "onnx":
+            raise NotApplicable(f"a network for images has no {format} export")
+        graph = ImageGraph(self.shape)
+        own, own_inputs = self.outputs, self.normalisation
+        raw = self.module.to_onnx(graph, graph.numbers(own_inputs.mean, own_inputs.spread))
+        if own.n_classes is None:
+            factors = [graph.constant(value, np.float32) for value in (own.spread, own.center)]
+            raw = graph.node("Add", graph.node("Mul", raw, factors[0]), factors[1])
+            ends = [graph.constant(end, np.float32) for end in (own.lowest, own.highest)]
+            raw, name = graph.node("Clip", raw, *ends), "value"
+        else:
+            raw, name = graph.node("Softmax", raw, axis=1), "probabilities"
+        graph.write(folder / "model.onnx", raw, name, own.n_classes or 1)
 
     def save_inputs(self, folder: Path) -> None:
         """Writes shape and normalisation."""

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from autometa import NotApplicable, OnnxGraph
+from autometa import NotApplicable
+from autometa_torch.onnx_images import Graph
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,11 @@ class Network(nn.Module):
     def rates(self) -> dict[Tensor, Rate]:
         """Gives how each parameter is trained."""
 
-    def to_onnx(self, graph: OnnxGraph, x: str) -> str:
+    def to_onnx(self, graph: Graph, x: str) -> str:
         """Writes the network into a graph; gives the name of its (n, n_outputs) outputs.
 
         Args:
-            graph: See `autometa.OnnxGraph`.
+            graph: `autometa.OnnxGraph`, or an `ImageGraph`.
             x: Name of what `forward` takes.
 
         Raises:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from autometa_torch.networks.base import Network, Rate, draw, linear
+from autometa_torch.onnx import write_convolution, write_linear, write_mean, write_shrink
+from autometa_torch.onnx_images import Graph
 
 
 def convolution(n_in: int, n_out: int, size: int, stride: int = 1) -> nn.Conv2d:
@@ -100,6 +102,17 @@ class CNNNetwork(ImageNetwork):
         out: Tensor = self.head(self.noise(x.mean(dim=(2, 3))))
         return out
 
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        """Writes itself, see `Network.to_onnx`."""
+        x = write_shrink(graph, x, self.reduce)
+        for layer, norm, pools in zip(self.convolutions, self.norms, self.pools, strict=True):
+            assert isinstance(layer, nn.Conv2d)
+            assert isinstance(norm, nn.BatchNorm2d)
+            x = graph.node("Relu", write_convolution(graph, x, layer, norm))
+            if pools:
+                x = graph.node("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+        return write_linear(graph, write_mean(graph, x), self.head)
+
 
 class ConvolutionBlock(nn.Module):
     """``relu(shortcut(x) + norm(conv(relu(norm(conv(x))))))``.
@@ -129,6 +142,17 @@ class ConvolutionBlock(nn.Module):
         inner = self.activation(self.first_norm(self.first(x)))
         out: Tensor = self.activation(self.shortcut(x) + self.second_norm(self.second(inner)))
         return out
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        """Writes itself, see `Network.to_onnx`."""
+        inner = graph.node("Relu", write_convolution(graph, x, self.first, self.first_norm))
+        inner = write_convolution(graph, inner, self.second, self.second_norm)
+        if isinstance(self.shortcut, nn.Sequential):
+            layer, norm = self.shortcut
+            assert isinstance(layer, nn.Conv2d)
+            assert isinstance(norm, nn.BatchNorm2d)
+            x = write_convolution(graph, x, layer, norm)
+        return graph.node("Relu", graph.node("Add", x, inner))
 
 
 class ResidualCNNNetwork(ImageNetwork):
@@ -186,3 +210,12 @@ class ResidualCNNNetwork(ImageNetwork):
             x = block(x)
         out: Tensor = self.head(self.noise(x.mean(dim=(2, 3))))
         return out
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        """Writes itself, see `Network.to_onnx`."""
+        x = write_convolution(graph, write_shrink(graph, x, self.reduce), self.stem, self.norm)
+        x = graph.node("Relu", x)
+        for block in self.blocks:
+            assert isinstance(block, ConvolutionBlock)
+            x = block.to_onnx(graph, x)
+        return write_linear(graph, write_mean(graph, x), self.head)

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from autometa import OnnxGraph
 from autometa_torch.networks.base import Network, Rate, draw, linear
 from autometa_torch.networks.layers import ACTIVATIONS, NumberEmbedding, Scale
 from autometa_torch.onnx import write_activation, write_embedding, write_linear, write_scale
+from autometa_torch.onnx_images import Graph
 
 
 class MLPNetwork(Network):
@@ -127,7 +127,7 @@ class MLPNetwork(Network):
         out: Tensor = self.head(x)
         return out
 
-    def to_onnx(self, graph: OnnxGraph, x: str) -> str:
+    def to_onnx(self, graph: Graph, x: str) -> str:
         """Writes itself, see `Network.to_onnx`."""
         x = write_scale(graph, write_embedding(graph, x, self.embedding), self.scale)
         for layer in self._linears():

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from autometa import OnnxGraph
 from autometa_torch.networks.base import Network, Rate, draw, linear
 from autometa_torch.onnx import write_activation, write_linear, write_norm
+from autometa_torch.onnx_images import Graph
 
 
 class ResidualBlock(nn.Module):
@@ -88,7 +88,7 @@ class ResNetNetwork(Network):
         out: Tensor = self.head(self.activation(self.norm(x)))
         return out
 
-    def to_onnx(self, graph: OnnxGraph, x: str) -> str:
+    def to_onnx(self, graph: Graph, x: str) -> str:
         """Writes itself, see `Network.to_onnx`."""
         x = write_linear(graph, x, self.first)
         for block in self._blocks():
