@@ -114,6 +114,8 @@ def to_text(report: Mapping[str, Any], task_file: str) -> str:
         lines.append(f"front    {numbers}")
     if test := report.get("test"):
         lines.append(f"test     {_numbers(test)} (untouched part, scored once)")
+    if gain := (report.get("prior") or {}).get("gain"):
+        lines.append(f"prior    {gain['text']}")
     if report["model"]:
         lines.append(f"model    {report['model']}")
     if report.get("report"):

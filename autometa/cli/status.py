@@ -48,6 +48,11 @@ def to_text(report: Mapping[str, Any], last: int) -> str:
         lines.append(f"rule   trial {chosen['number']}, {learner}: {values}, {taken}")
     if report["model"]:
         lines.append(f"model  {report['model']}")
+    known = report.get("prior") or {}
+    if sources := known.get("sources"):
+        lines.append(f"prior  {len(sources)} past tasks")
+    if gain := known.get("gain"):
+        lines.append(f"gain   {gain['text']}")
     rows = [
         [
             str(row["number"]),
@@ -55,7 +60,7 @@ def to_text(report: Mapping[str, Any], last: int) -> str:
             row["outcome"],
             " ".join("-" if value is None else f"{value:.5g}" for value in row["values"] or []),
             f"{row['cost_seconds']:.2f}",
-            row["reason"],
+            row["reason"] or _proposed(row.get("prior") or {}),
         ]
         for row in report["history"][-last:]
     ]
@@ -63,3 +68,13 @@ def to_text(report: Mapping[str, Any], last: int) -> str:
         header = ["TRIAL", "LEARNER", "OUTCOME", "VALUES", "CPU S", "WHY"]
         lines += ["", output.table(header, rows)]
     return "\n".join(lines)
+
+
+def _proposed(prior: Mapping[str, Any]) -> str:
+    """Gives who proposed a trial and from what: ``similar: iris 0.62, expected 0.11``."""
+    if not prior:
+        return ""
+    parts = [f"{name} {weight:.2f}" for name, weight in prior["sources"][:1]]
+    if prior.get("expected_value") is not None:
+        parts.append(f"expected {prior['expected_value']:.4g}")
+    return f"{prior['expert']}: {', '.join(parts)}" if parts else str(prior["expert"])

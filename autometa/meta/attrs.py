@@ -14,5 +14,5 @@ VERSIONS = "autometa_versions"
 RECORD = "autometa_record"
 """File of the record that the study left."""
 
-GAIN = "autometa_gain"
-"""See `autometa.meta.gain`."""
+PRIOR = "autometa_prior"
+"""What the study started from, as ``--json`` prints it; of a trial: who proposed it and why."""

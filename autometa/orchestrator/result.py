@@ -13,6 +13,8 @@ from autometa.measure import Metric
 from autometa.trial import Outcome, TrialResult, counts
 
 _N_NEAREST = 3
+NO_PRIOR: Mapping[str, Any] = {"sources": [], "digest": None, "used": False, "gain": None}
+"""The ``prior`` of a search that no past task taught, as ``--json`` prints it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from autometa.errors import NoModelError
 from autometa.execution import JobReport
-from autometa.meta.attrs import BASELINE, MACHINE, RECORD, VERSIONS
+from autometa.meta.attrs import BASELINE, MACHINE, PRIOR, RECORD, VERSIONS
 from autometa.orchestrator import checks, reporting
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import (
@@ -30,7 +30,7 @@ from autometa.orchestrator.memory import (
     remember,
     versions_of,
 )
-from autometa.orchestrator.result import Result, best_json, no_model
+from autometa.orchestrator.result import NO_PRIOR, Result, best_json, no_model
 from autometa.orchestrator.resume import FINISHED, mark_finished
 from autometa.orchestrator.runner import Runner
 from autometa.orchestrator.session import Session
@@ -99,6 +99,8 @@ class Searching:
 
         self._extras["baseline"] = self._baseline()
         prior = self._prior()
+        known = _prior_json(prior)
+        self._study.set_attr(PRIOR, known)
         initial = _first_tried(self._setting, prior)
         loop = SearchLoop(
             study=self._study,
@@ -118,7 +120,9 @@ class Searching:
         sampler = sampler_factory(prior, cost_exponent=exponent, space=space)
         proposing = Proposing(self._setting.space, sampler, initial, task.seed)
         self._extras["stopped_by_trials"] = loop.run(proposing, self._budget, self._session.stop)
-        self._extras["prior"] = _prior_json(prior)
+        best = loop.best
+        self._extras["prior"] = known | {"gain": best and _gain(prior, self._study.results, best)}
+        self._study.set_attr(PRIOR, self._extras["prior"])
         if loop.best is not None and self.is_finished:
             self._deliver(loop)
         return loop.best
@@ -333,5 +337,16 @@ def _first_tried(setting: Setting, prior: Prior | None) -> Sequence[Mapping[str,
 def _prior_json(prior: Prior | None) -> dict[str, Any]:
     """Gives from what the search started, as ``--json`` prints it."""
     if prior is None:
-        return {"sources": [], "digest": None, "used": False}
-    return {"sources": list(prior.names), "digest": prior.digest, "used": True}
+        return dict(NO_PRIOR)
+    return {"sources": list(prior.names), "digest": prior.digest, "used": True, "gain": None}
+
+
+def _gain(
+    prior: Prior | None, results: Sequence[TrialResult], best: TrialResult
+) -> dict[str, Any] | None:
+    """Gives an estimate of what the past was worth, None without one."""
+    if prior is None:
+        return None
+    from autometa.meta.gain import gain
+
+    return gain(prior, [result.params for result in results if result.number <= best.number])

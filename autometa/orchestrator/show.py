@@ -187,6 +187,7 @@ class Shown:
             "autometa.model": report["model"] or "",
             "autometa.prior.n_sources": len(report["prior"]["sources"]),
             "autometa.prior.digest": report["prior"]["digest"] or "",
+            "autometa.prior.gain": (report["prior"].get("gain") or {}).get("text", ""),
             **check_tags([Finding.from_json(found) for found in report.get("checks", ())]),
         }
         if report["best"]:

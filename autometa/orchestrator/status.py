@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autometa.measure import Metric
+from autometa.meta.attrs import PRIOR
 from autometa.modelfolder import MANIFEST
 from autometa.orchestrator.checks import CHECKS
 from autometa.orchestrator.delivery import best_of, usable
-from autometa.orchestrator.result import best_json
+from autometa.orchestrator.result import NO_PRIOR, best_json
 from autometa.orchestrator.resume import FINISHED
 from autometa.orchestrator.searching import MODEL
 from autometa.search.lease import is_locked
 from autometa.select.rules import Rule
 from autometa.task import Task
 from autometa.trial import TrialResult, counts
+
+if TYPE_CHECKING:
+    from autometa.search.study import ToldTrial
 
 
 def read_status(task: Task, folder: Path, rule: Rule | None = None) -> dict[str, Any]:
@@ -58,12 +62,16 @@ def read_status(task: Task, folder: Path, rule: Rule | None = None) -> dict[str,
         "trials": counts(results),
         "best": best_json(best, objectives),
         "model": str(model) if (model / MANIFEST).is_file() else None,
-        "prior": (finished or {}).get("report", {}).get("prior")
-        or {"sources": [], "digest": None, "used": False},
+        "prior": attrs.get(PRIOR) or dict(NO_PRIOR),
         "checks": attrs.get(CHECKS, []),
-        "history": [result.to_json() for result in results],
+        "history": [row.result.to_json() | {"prior": _why(row)} for row in told],
         **asked,
     }
+
+
+def _why(told: ToldTrial) -> dict[str, Any] | None:
+    """Gives why the prior proposed a trial, without the configuration, which the row has."""
+    return {k: v for k, v in told.explanation.items() if k != "params"} or None
 
 
 def _chosen(

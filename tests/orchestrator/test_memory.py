@@ -15,6 +15,8 @@ from autometa.meta.extension import Extension
 from autometa.meta.knowledge import KnowledgeBase
 from autometa.meta.record import TaskRecord
 from autometa.orchestrator import Result
+from autometa.orchestrator.status import read_status
+from autometa.task import Task
 from autometa.trial import Outcome, TrialResult
 
 Run = Callable[..., Result]
@@ -67,3 +69,23 @@ def test_points_beyond_the_grid_stay_in_range(tmp_path: Path) -> None:
     further = Extension(prior.grid).extended(points)
     assert further.roots.values.min() >= 0.0
     assert further.roots.values.max() <= 1.0
+
+
+def test_status_says_who_proposed_what_was_expected_and_estimates_the_gain(
+    run: Run, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    opens = {"open_knowledge": lambda: KnowledgeBase.open("own", own=own)}
+    for record in past("log_loss", 3):
+        record.write(own)
+    result = run(5, options=opens)
+    content = {"name": "small", "data": {"source": "table.csv", "target": "label"}}
+    task = Task.from_json(content, path=tmp_path / "task.yaml")
+    status = read_status(task, tmp_path / ".autometa" / "studies" / "small")
+    gain = status["prior"]["gain"]
+    assert gain == result.report["prior"]["gain"]
+    assert gain["is_estimate"] is True
+    assert status["prior"]["sources"] == ["past-0", "past-1", "past-2"]
+    why = [row["prior"] for row in status["history"]]
+    assert why[0] is None  # the default
+    assert {"expert", "sources", "experts", "expected_regret", "expected_value"} <= set(why[1])
