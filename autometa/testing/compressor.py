@@ -174,6 +174,38 @@ class CompressorContract:
             "give the model back as it is, or let the range begin above 0",
         )
 
+    def test_default_configuration_changes_something(self, tmp_path: Path) -> None:
+        """Checks that compressing is not idle: the search ends such a trial as not applicable."""
+        table, model = self._fitted()
+        with subject.skip_if_declined():
+            result = self._compressed()
+        is_same = np.array_equal(result.predict(table.X), model.predict(table.X))
+        sizes = [sum(map(len, _saved(m, tmp_path / n).values())) for n, m in _pair(model, result)]
+        require(
+            not is_same or sizes[0] != sizes[1],
+            "the default configuration changes the size or a prediction",
+            "let the defaults compress, or raise NotApplicable where there is nothing to gain",
+        )
+
+    def test_foreign_model_is_declined(self) -> None:
+        """Checks that a model of another format is no crash."""
+        if "*" in self._spec().consumes:
+            pytest.skip("takes every model")
+        table, _ = self._fitted()
+        spec = self._spec()
+        compressor = resolve(spec.factory)(dict(subject.space_of(spec.space).defaults))
+        context = CompressContext(data=table.train, fit=subject.context())
+        try:
+            compressor.compress(_Foreign(), context)
+        except NotApplicable as declined:
+            subject.check_reason(declined)
+            return
+        require(
+            False,
+            "a model that the compressor does not consume is declined",
+            "raise NotApplicable with the format that was got",
+        )
+
     def test_same_generator_gives_the_same_model(self) -> None:
         """Checks that compress is a function of model, rows, configuration and generator."""
         table, _ = self._fitted()
@@ -211,6 +243,26 @@ class CompressorContract:
             "a loaded model gives equal predictions, to the bit",
             "look at what save leaves out, and at precision lost in text",
         )
+
+
+class _Foreign(Model):
+    """A model that nobody knows."""
+
+    format = "foreign"
+
+    def predict(self, X: Any) -> np.ndarray[Any, Any]:
+        return np.zeros(len(X))
+
+    def save(self, folder: Path) -> None:
+        (folder / "foreign.txt").write_text("", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> _Foreign:
+        return cls()
+
+
+def _pair(before: Model, after: Model) -> list[tuple[str, Model]]:
+    return [("before", before), ("after", after)]
 
 
 @cache

@@ -343,6 +343,8 @@ class Rounding(Compressor):
     """Rounds the value, and keeps every rule."""
 
     def compress(self, model: Model, context: CompressContext) -> Model:
+        if not isinstance(model, Mean):
+            raise NotApplicable(f"needs a mean, got a {model.format} model")
         step = self.config["strength"]
         value = np.asarray(model.value, dtype=float)
         return Mean((np.round(value / step) * step).tolist() if step else model.value)
@@ -364,6 +366,16 @@ class Renaming(Rounding):
         result = super().compress(model, context)
         result.format = "other"
         return result
+
+
+class Idle(Rounding):
+    def compress(self, model, context):
+        return Mean(model.value)
+
+
+class Trusting(Rounding):
+    def compress(self, model, context):
+        return Mean(model.value / 2)
 
 
 def _compressor(cls: type[Compressor]) -> type[CompressorContract]:
@@ -397,6 +409,16 @@ def test_compressor_contract_finds_a_changed_model(tmp_path):
 def test_compressor_contract_finds_that_zero_changes_something():
     with pytest.raises(pytest.fail.Exception, match="strength = 0 changes no prediction"):
         _compressor(AtLeastHalf)().test_strength_zero_changes_nothing()
+
+
+def test_compressor_contract_finds_one_that_does_nothing(tmp_path):
+    with pytest.raises(pytest.fail.Exception, match="changes the size or a prediction"):
+        _compressor(Idle)().test_default_configuration_changes_something(tmp_path)
+
+
+def test_compressor_contract_finds_a_crash_on_a_foreign_model():
+    with pytest.raises(AttributeError):
+        _compressor(Trusting)().test_foreign_model_is_declined()
 
 
 def test_compressor_contract_finds_an_undeclared_format():

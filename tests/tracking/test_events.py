@@ -66,6 +66,17 @@ def test_trial_that_is_not_complete_says_why(outcome, status):
     assert event["curves"] == {"cost_seconds": 1.5}
 
 
+def test_chain_and_the_step_that_ended_it_are_tags():
+    params = {"learner": "mlp", "compress.quantize": "int8", "compress.prune": "cut"}
+    failed = result(outcome=Outcome.ERROR, values=None, params=params, step="prune cut")
+    tags = events.trial("toy", failed, told(), None)["tags"]
+    assert tags["autometa.chain"] == "cut > int8"
+    assert tags["autometa.step"] == "prune cut"
+    assert not {"autometa.chain", "autometa.step"} & set(
+        events.trial("toy", result(), told(), None)["tags"]
+    )
+
+
 def test_best_so_far_is_absent_until_there_is_one():
     assert "best_so_far" not in events.trial("toy", result(), told(), None)["curves"]
 
