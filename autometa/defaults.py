@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from autometa.errors import StorageError, TaskError
+from autometa.errors import NotApplicable, StorageError, TaskError
 from autometa.execution import WorkerPool
 from autometa.orchestrator import Result
 from autometa.orchestrator import optimize as run
@@ -338,6 +338,7 @@ def serve_model(
     max_rows: int,
     max_bytes: int,
     per_second: float,
+    engine: str = "auto",
     registry: str | None = None,
     plugins: Iterable[str | Path] = (),
     ready: Callable[[str], None],
@@ -352,6 +353,7 @@ def serve_model(
         max_rows: Most rows of a request.
         max_bytes: Largest body.
         per_second: Requests a second and client; 0 = no limit.
+        engine: ``auto``, ``native`` or ``onnx``; see `serve.onnx_engine.choose_engine`.
         registry: URI of the registry of models.
         plugins: One-file plugins.
         ready: Called with the address once requests are answered.
@@ -363,6 +365,8 @@ def serve_model(
     try:
         from autometa.serve.app import Limits as RequestLimits
         from autometa.serve.app import make_app
+        from autometa.serve.inputs import Inputs
+        from autometa.serve.onnx_engine import choose_engine
         from autometa.serve.server import address, is_loopback, listen, serve
         from autometa.serve.token import read_token
     except ModuleNotFoundError as exc:
@@ -381,7 +385,14 @@ def serve_model(
     try:
         predictor = load_model(model, packages=load_plugins(plugins).packages, registry=registry)
         limits = RequestLimits(rows=max_rows, body_bytes=max_bytes, per_second=per_second)
-        app = make_app(predictor, limits=limits, token=token)
+        columns = Inputs(predictor.schema).columns
+        try:
+            chosen = choose_engine(predictor, columns, engine)
+        except NotApplicable as exc:
+            raise TaskError(
+                f"{model} has no ONNX form: {exc.reason}.", hint="Use --engine auto."
+            ) from exc
+        app = make_app(predictor, engine=chosen, limits=limits, token=token)
         serve(app, bound, lambda: ready(address(bound)))
     finally:
         bound.close()

@@ -21,6 +21,13 @@ from autometa.cli.options import Command, Settings, examples, registry_option
     epilog="POST /predict takes JSON or CSV; /docs describes it. SIGTERM or Ctrl-C ends it.",
 )
 @click.argument("model", metavar="MODEL", type=click.Path())
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "native", "onnx"]),
+    default="auto",
+    show_default=True,
+    help="What computes: the models themselves, or their ONNX form, which auto takes if it can.",
+)
 @registry_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Another one needs a token.")
 @click.option(
@@ -57,6 +64,7 @@ def serve(
     settings: Settings,
     model: str,
     *,
+    engine: str,
     registry: str | None,
     host: str,
     port: int,
@@ -81,6 +89,7 @@ def serve(
         max_rows=max_rows,
         max_bytes=int(max_mib * 2**20),
         per_second=rate,
+        engine=engine,
         registry=registry,
         plugins=settings.plugins,
         ready=ready,

@@ -101,6 +101,11 @@ def running(app):
 
 
 @pytest.fixture(scope="session")
+def make_folder():
+    return fitted
+
+
+@pytest.fixture(scope="session")
 def run_app():
     return running
 
