@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from autometa.errors import NotApplicable, StorageError, TaskError
+from autometa.errors import StorageError, TaskError
 from autometa.execution import WorkerPool
 from autometa.orchestrator import Result
 from autometa.orchestrator import optimize as run
@@ -25,8 +25,7 @@ from autometa.sources import resolve_sources
 from autometa.task import Limits, Task, load_task
 from autometa.tracking.reference import Registration
 from autometa.tracking.tracker import NullTracker, StudyTracker, Tracker
-from autometa.tracking.ui import UiServer
-from autometa.tracking.ui import serve as serve_ui
+from autometa.tracking.ui import UiServer, serve
 from autometa.tracking.uris import default_uris, is_server
 from autometa.workspace import ACCESS_FAULTS, DISK_FAULTS, Workspace, writing
 
@@ -322,80 +321,8 @@ def open_ui(task: Task, port: int) -> Iterator[tuple[str, UiServer | None]]:
     if is_server(uri):
         yield shown.url, None
         return
-    with serve_ui(uri, artifacts=default_uris(workspace.root)[1], port=port) as server:
+    with serve(uri, artifacts=default_uris(workspace.root)[1], port=port) as server:
         yield server.link(shown.experiment_id, shown.run_id), server
-
-
-TOKEN_VARIABLE = "AUTOMETA_SERVE_TOKEN"  # noqa: S105 - the name of the variable
-
-
-def serve_model(
-    model: str,
-    *,
-    host: str,
-    port: int,
-    token_file: str | None,
-    max_rows: int,
-    max_bytes: int,
-    per_second: float,
-    engine: str = "auto",
-    registry: str | None = None,
-    plugins: Iterable[str | Path] = (),
-    ready: Callable[[str], None],
-) -> None:
-    """Answers requests for predictions until a signal.
-
-    Args:
-        model: A model folder, or a registered model; see `registered.located`.
-        host: Where to listen; another than this machine's own needs a token.
-        port: Of TCP; 0 = any free one.
-        token_file: Holds the token; None = the environment may have one.
-        max_rows: Most rows of a request.
-        max_bytes: Largest body.
-        per_second: Requests a second and client; 0 = no limit.
-        engine: ``auto``, ``native`` or ``onnx``; see `serve.onnx_engine.choose_engine`.
-        registry: URI of the registry of models.
-        plugins: One-file plugins.
-        ready: Called with the address once requests are answered.
-
-    Raises:
-        TaskError: If a token is needed and there is none, or the port is taken.
-        AutometaError: If the model cannot be loaded.
-    """
-    try:
-        from autometa.serve.app import Limits as RequestLimits
-        from autometa.serve.app import make_app
-        from autometa.serve.inputs import Inputs
-        from autometa.serve.onnx_engine import choose_engine
-        from autometa.serve.server import address, is_loopback, listen, serve
-        from autometa.serve.token import read_token
-    except ModuleNotFoundError as exc:
-        raise TaskError(
-            f"serve needs {exc.name}.", hint="pip install 'autometa-core[serve]'"
-        ) from exc
-    from autometa.registered import load_model
-
-    token = read_token(token_file, os.environ.get(TOKEN_VARIABLE))
-    if token is None and not is_loopback(host):
-        raise TaskError(
-            f"--host {host} can be reached from elsewhere, so a token is needed.",
-            hint=f"Give --token-file FILE, or set {TOKEN_VARIABLE}.",
-        )
-    bound = listen(host, port)
-    try:
-        predictor = load_model(model, packages=load_plugins(plugins).packages, registry=registry)
-        limits = RequestLimits(rows=max_rows, body_bytes=max_bytes, per_second=per_second)
-        columns = Inputs(predictor.schema).columns
-        try:
-            chosen = choose_engine(predictor, columns, engine)
-        except NotApplicable as exc:
-            raise TaskError(
-                f"{model} has no ONNX form: {exc.reason}.", hint="Use --engine auto."
-            ) from exc
-        app = make_app(predictor, engine=chosen, limits=limits, token=token)
-        serve(app, bound, lambda: ready(address(bound)))
-    finally:
-        bound.close()
 
 
 def open_knowledge(task: Task) -> KnowledgeBase | None:

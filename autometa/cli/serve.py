@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -74,18 +75,20 @@ def serve(
     rate: float,
 ) -> None:
     """Answer requests for predictions of MODEL, a folder or a registered model."""
-    from autometa import defaults
+    from autometa.serve.start import serve_model
+    from autometa.serve.token import TOKEN_VARIABLE
 
     def ready(url: str) -> None:
         known: dict[str, Any] = {"url": url, "docs": f"{url}/docs", "model": model}
         output.print_result(settings, known, url)
         output.note(settings, f"serving until Ctrl-C; {url}/docs describes it")
 
-    defaults.serve_model(
+    serve_model(
         model,
         host=host,
         port=port,
         token_file=token_file,
+        token=os.environ.get(TOKEN_VARIABLE),
         max_rows=max_rows,
         max_bytes=int(max_mib * 2**20),
         per_second=rate,

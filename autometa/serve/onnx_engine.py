@@ -14,9 +14,9 @@ from autometa.encoding.columns import to_float32
 from autometa.errors import NotApplicable
 from autometa.export.file import write_onnx
 from autometa.export.rows import edge_rows
-from autometa.export.verify import OnnxFile, compare
+from autometa.export.verify import compare
 from autometa.modelfolder import Predictor
-from autometa.onnxgraph.feeds import columns_of, open_session
+from autometa.onnxgraph.feeds import OnnxFile, columns_of, open_session
 from autometa.serve.engine import Engine, NativeEngine
 from autometa.serve.inputs import Array, Rows
 

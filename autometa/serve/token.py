@@ -8,6 +8,7 @@ from pathlib import Path
 from autometa.errors import TaskError
 
 MIN_CHARACTERS = 16
+TOKEN_VARIABLE = "AUTOMETA_SERVE_TOKEN"  # noqa: S105 - its name
 
 
 def read_token(file: str | None, given: str | None) -> str | None:
@@ -20,7 +21,7 @@ def read_token(file: str | None, given: str | None) -> str | None:
     Raises:
         TaskError: If the file cannot be read, or the token is short or could not be sent.
     """
-    where = f"--token-file {file}" if file is not None else "AUTOMETA_SERVE_TOKEN"
+    where = f"--token-file {file}" if file is not None else TOKEN_VARIABLE
     if file is not None:
         try:
             given = Path(file).read_text(encoding="utf-8").strip()
