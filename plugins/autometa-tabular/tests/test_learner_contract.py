@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
+import pytest
+
 from autometa.testing import LearnerContract
 
 
@@ -31,3 +35,41 @@ class TestHistBoosting(LearnerContract):
 
 class TestLightGBM(LearnerContract):
     spec = "lightgbm"
+
+
+class TestNaiveBayes(LearnerContract):
+    spec = "naive_bayes"
+
+
+class TestNeighbours(LearnerContract):
+    spec = "neighbours"
+
+
+class TestKernel(LearnerContract):
+    spec = "kernel"
+
+
+class TestSVM(LearnerContract):
+    spec = "svm"
+
+
+@pytest.mark.slow
+class TestRandomForest(LearnerContract):
+    spec = "random_forest"
+
+
+@pytest.mark.slow
+class TestPerceptron(LearnerContract):
+    spec = "perceptron"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("xgboost") is None, reason="xgboost is not installed")
+class TestXGBoost(LearnerContract):
+    spec = "xgboost"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("catboost") is None, reason="catboost is not installed")
+class TestCatBoost(LearnerContract):
+    spec = "catboost"

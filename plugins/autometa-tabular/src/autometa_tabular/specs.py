@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from autometa import LearnerSpec
 
 _BOTH = frozenset({"classification", "regression"})
 # Costs are the mean CPU seconds of the defaults on 21 tables of up to 3,000 rows, over ridge's.
 _ALL_ROWS = frozenset({"missing", "text", "sample_weight", "soft_labels", "export:onnx"})
+_ON_REQUEST = _ALL_ROWS | {"opt_in"}
+_CLASSES = frozenset({"classification"})
 
 _FORMATS = {
     "dummy": "constant",
     "extra_trees": "trees",
     "hist_boosting": "trees",
     "lightgbm": "lightgbm",
+    "naive_bayes": "quadratic",
+    "neighbours": "neighbours",
+    "kernel": "kernel",
+    "svm": "kernel",
+    "random_forest": "trees",
+    "perceptron": "layers",
+    "xgboost": "trees",
+    "catboost": "trees",
 }
 
 
@@ -79,4 +91,55 @@ LEARNERS = (
         "sklearn.ensemble",
     ),
     _spec("lightgbm", "LightGBM", 55.0, "gradient boosting of LightGBM", "lightgbm"),
+    _spec(
+        "naive_bayes",
+        "NaiveBayes",
+        1.5,
+        "columns independent within a class, with tempered likelihood",
+        problems=_CLASSES,
+    ),
+    _spec(
+        "neighbours",
+        "Neighbours",
+        2.0,
+        "the mean over the nearest rows, up to 10,000 rows",
+        capabilities=_ALL_ROWS - {"export:onnx"},
+    ),
+    _spec(
+        "svm",
+        "SVM",
+        10.0,
+        "support vectors of the Gaussian kernel, up to 6,000 rows",
+        "sklearn.svm",
+    ),
+    _spec("kernel", "Kernel", 45.0, "linear in features of the Gaussian kernel"),
+    _spec(
+        "perceptron",
+        "Perceptron",
+        70.0,
+        "the multilayer perceptron of scikit-learn",
+        "sklearn.neural_network",
+    ),
+    # On request: on nine dev tables an ensemble of all took it once, and extra_trees instead else.
+    _spec(
+        "random_forest",
+        "RandomForest",
+        60.0,
+        "random forests of scikit-learn",
+        "sklearn.ensemble",
+        capabilities=_ON_REQUEST,
+    ),
+    # On request: of the same kind as LightGBM, which is there without an extra.
+    *(
+        _spec(
+            library,
+            cls,
+            cost,
+            f"gradient boosting of {cls}",
+            library,
+            capabilities=_ON_REQUEST,
+        )
+        for library, cls, cost in (("xgboost", "XGBoost", 60.0), ("catboost", "CatBoost", 90.0))
+        if find_spec(library) is not None
+    ),
 )

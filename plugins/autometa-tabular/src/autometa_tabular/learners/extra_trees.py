@@ -22,20 +22,24 @@ def space() -> Space:
     Ranges follow Geurts, Ernst & Wehenkel 2006 (section 3: `max_features` and leaf size are what
     matters) and Probst, Boulesteix & Bischl 2019.
     """
+    return Space(forest_params(), {}, ExtraTrees.DEFAULTS)
+
+
+def forest_params() -> dict[str, Any]:
+    """Gives the parameters of a forest."""
     from optuna.distributions import (
         CategoricalDistribution,
         FloatDistribution,
         IntDistribution,
     )
 
-    params = {
+    return {
         "n_trees": IntDistribution(50, 500, log=True),
         "max_features": FloatDistribution(0.05, 1.0),
         "min_samples_leaf": IntDistribution(1, 32, log=True),
         "categorical": CategoricalDistribution(("onehot", "target", "ordinal")),
         "class_weight": CategoricalDistribution(("none", "balanced")),
     }
-    return Space(params, {}, ExtraTrees.DEFAULTS)
 
 
 class ExtraTrees(TabularLearner):
@@ -74,11 +78,16 @@ class ExtraTrees(TabularLearner):
         np.multiply(trees.values, spread / n_trees, out=trees.values)
         return TreesModel(rows.plan, None, trees, base=center, link="value")
 
-    def _grow(self, rows: Rows, outputs: Array, context: FitContext) -> Trees:
+    def forest(self, n_rows: int, **options: Any) -> Any:
+        """Gives the estimator for so many rows; its `n_estimators` grows."""
         from sklearn.ensemble import ExtraTreesRegressor
 
+        return ExtraTreesRegressor(**options)
+
+    def _grow(self, rows: Rows, outputs: Array, context: FitContext) -> Trees:
         clock = Clock(context)
-        forest = ExtraTreesRegressor(
+        forest = self.forest(
+            len(rows.Z),
             n_estimators=0,
             max_features=self.config["max_features"],
             min_samples_leaf=self.config["min_samples_leaf"],

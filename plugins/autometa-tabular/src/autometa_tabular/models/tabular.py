@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PLAN = "plan.json"
+_DOUBLE = 11  # float64, as ONNX counts types
 
 
 class TabularModel(Model):
@@ -68,6 +69,14 @@ class TabularModel(Model):
             floor=self.classes.floor,
         )
 
+    def onnx_wide(self, graph: OnnxGraph, limit: float | None = None) -> str:
+        """Gives the name of the encoded rows as float64, held within ±limit."""
+        wide = graph.node("Cast", graph.encode(self.plan), to=_DOUBLE)
+        if limit is None:
+            return wide
+        ends = (graph.constant(end, np.float64) for end in (-limit, limit))
+        return graph.node("Clip", wide, *ends)
+
     def save_plan(self, folder: Path) -> None:
         """Writes the encoding plan."""
         (folder / PLAN).write_text(self.plan.to_json(), encoding="utf-8")
@@ -83,6 +92,12 @@ def load_plan(folder: Path) -> EncodingPlan:
         return EncodingPlan.from_json((folder / PLAN).read_text(encoding="utf-8"))
     except OSError as exc:
         raise ValueError(f"cannot read {PLAN} of a model: {exc}") from exc
+
+
+def onnx_affine(graph: OnnxGraph, tensor: str, weight: Array, bias: Array) -> str:
+    """Gives the name of ``tensor @ weight + bias`` in float64."""
+    product = graph.node("MatMul", tensor, graph.constant(weight, np.float64))
+    return graph.node("Add", product, graph.constant(bias, np.float64))
 
 
 def softmax(logits: Array) -> Array:

@@ -289,5 +289,5 @@ def floor_float32(threshold: Array) -> Array:
     """Gives the largest float32 at or below: the same float32 x are ``<=`` it."""
     with np.errstate(over="ignore"):
         rounded = threshold.astype(np.float32)
-    below = np.nextafter(rounded, np.float32(-np.inf))
+        below = np.nextafter(rounded, np.float32(-np.inf))
     return np.where(rounded > threshold, below, rounded)

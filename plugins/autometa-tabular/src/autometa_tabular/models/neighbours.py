@@ -1,0 +1,107 @@
+"""The training rows themselves, and what their neighbours say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+
+from autometa import EncodingPlan
+from autometa_tabular.classes import Array, Classes
+from autometa_tabular.models.tabular import TabularModel, load_plan
+from autometa_tabular.storage import read_arrays, read_json, write_arrays, write_json
+
+_META, _ARRAYS = "neighbours.json", "neighbours.npz"
+_CELLS = 1 << 21  # distances that are held at once
+_ROUNDING = 1e-12  # relative: below it, squares of distances are rounding
+_TIES = 1e-6  # relative: rows as far as the last neighbour count too, whatever is rounded
+
+
+class NeighboursModel(TabularModel):
+    """The weighted mean over the nearest training rows and the overall mean.
+
+    Args:
+        plan: How rows are encoded.
+        classes: None for regression.
+        known: (m, width) float32 encoded training rows.
+        outputs: (m, k) float64 values (k = 1) or class shares.
+        weight: (m,) float64, positive.
+        n_neighbours: How many are asked, 1 to m; all that are as far as the last one are.
+        fading: 0 = all neighbours count the same; else the weight of one is
+            ``exp(-fading * (distance / distance of the last)²)``.
+        prior: Weight of the overall mean, in neighbours, at least 0.
+    """
+
+    format: ClassVar[str] = "neighbours"
+
+    def __init__(
+        self,
+        plan: EncodingPlan,
+        classes: Classes | None,
+        *,
+        known: Array,
+        outputs: Array,
+        weight: Array,
+        n_neighbours: int,
+        fading: float,
+        prior: float,
+    ) -> None:
+        super().__init__(plan, classes)
+        self.known = known
+        self.outputs = outputs
+        self.weight = weight
+        self.n_neighbours = n_neighbours
+        self.fading = fading
+        self.prior = prior
+        self._wide = known.astype(np.float64)
+        self._squares = (self._wide**2).sum(axis=1)
+        self._mean = np.average(outputs, axis=0, weights=weight)
+
+    def predict_encoded(self, Z: Array) -> Array:
+        """Predicts encoded rows, see `TabularModel.predict_encoded`."""
+        outputs = np.empty((len(Z), self.outputs.shape[1]))
+        step = max(1, _CELLS // len(self.known))
+        for start in range(0, len(Z), step):
+            outputs[start : start + step] = self._block(Z[start : start + step].astype(np.float64))
+        return outputs[:, 0] if self.classes is None else outputs
+
+    def _block(self, Z: Array) -> Array:
+        own = (Z**2).sum(axis=1)[:, None]
+        scale = _ROUNDING * (own + self._squares.max() + 1.0)
+        squares = np.maximum(own + self._squares - 2.0 * (Z @ self._wide.T), scale)  # (n, m)
+        last = np.partition(squares, self.n_neighbours - 1, axis=1)[:, self.n_neighbours - 1]
+        relative = squares / last[:, None]
+        weight = np.where(relative <= 1.0 + _TIES, self.weight, 0.0)
+        if self.fading:
+            weight *= np.exp(-self.fading * np.minimum(relative, 1.0))
+        total = weight.sum(axis=1, keepdims=True)
+        prior = self.prior * total / self.n_neighbours
+        mixed: Array = (weight @ self.outputs + prior * self._mean) / (total + prior)
+        return mixed
+
+    def save(self, folder: Path) -> None:
+        """Writes ``plan.json``, ``neighbours.json`` and ``neighbours.npz``."""
+        self.save_plan(folder)
+        meta = {
+            "classes": self.classes.to_json() if self.classes else None,
+            "n_neighbours": self.n_neighbours,
+            "fading": self.fading,
+            "prior": self.prior,
+        }
+        write_json(folder / _META, meta)
+        names = ("known", "outputs", "weight")
+        write_arrays(folder / _ARRAYS, {name: getattr(self, name) for name in names})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Reads what `save` wrote."""
+        meta = read_json(folder / _META, "classes", "n_neighbours", "fading", "prior")
+        return cls(
+            load_plan(folder),
+            Classes.from_json(meta["classes"]),
+            n_neighbours=int(meta["n_neighbours"]),
+            fading=float(meta["fading"]),
+            prior=float(meta["prior"]),
+            **read_arrays(folder / _ARRAYS, "known", "outputs", "weight"),
+        )

@@ -1,0 +1,113 @@
+"""What scikit-learn, XGBoost and CatBoost say, and what our arrays say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from autometa_tabular.learners.naive_bayes import NaiveBayes
+from autometa_tabular.learners.neighbours import MAX_ROWS, Neighbours
+from autometa_tabular.learners.svm import SVM
+from autometa_tabular.models.trees import TreesModel, join
+
+from autometa import FitContext, NotApplicable, TrainingData
+from autometa.testing.data import make_table
+
+
+def fit(cls, data, **config):
+    return cls(config).fit(data, FitContext(np.random.default_rng(0)))
+
+
+def numbers(n=120, width=4, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, width)).astype(np.float32)
+
+
+def trees_model(trees, k=1, base=0.0):
+    return TreesModel(None, None, join(trees), base=np.full(k, base), link="value")
+
+
+def with_gaps(Z):
+    Z = Z.copy()
+    Z[::7, 1] = np.nan
+    return Z
+
+
+def test_xgboost_as_arrays_equals_xgboost():
+    xgboost = pytest.importorskip("xgboost")
+    import json
+
+    from autometa_tabular.learners.xgboost import flatten
+
+    Z = with_gaps(numbers())
+    y = np.nansum(Z, axis=1)
+    booster = xgboost.train(
+        {"base_score": 0.0, "max_depth": 4}, xgboost.DMatrix(Z, label=y), num_boost_round=20
+    )
+    model = json.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]["model"]
+    ours = trees_model([flatten(tree) for tree in model["trees"]]).predict_encoded(Z)
+    np.testing.assert_allclose(ours, booster.predict(xgboost.DMatrix(Z)), atol=1e-5)
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_catboost_as_arrays_equals_catboost(k, tmp_path):
+    catboost = pytest.importorskip("catboost")
+    import json
+
+    from autometa_tabular.learners.catboost import _columns, flatten
+
+    Z = with_gaps(numbers())
+    y = np.nansum(Z, axis=1)
+    labels = y if k == 1 else np.digitize(y, [-1, 1])
+    booster = catboost.CatBoost(
+        {
+            "loss_function": "RMSE" if k == 1 else "MultiClass",
+            "iterations": 15,
+            "depth": 3,
+            "logging_level": "Silent",
+            "allow_writing_files": False,
+            "thread_count": 1,
+        }
+    ).fit(Z, labels)
+    booster.save_model(str(tmp_path / "m.json"), format="json")
+    dumped = json.loads((tmp_path / "m.json").read_text())
+    trees = [flatten(tree, _columns(dumped), k) for tree in dumped["oblivious_trees"]]
+    _, bias = dumped["scale_and_bias"]
+    sums = trees_model(trees, k)._sums(Z) + np.asarray(bias)
+    raw = booster.predict(Z, prediction_type="RawFormulaVal").reshape(len(Z), -1)
+    np.testing.assert_allclose(sums, raw, atol=1e-5)
+
+
+def test_naive_bayes_of_full_trust_is_the_gaussian_one():
+    from sklearn.naive_bayes import GaussianNB
+
+    table = make_table("numeric", "binary")
+    model = fit(NaiveBayes, table.train, trust=1.0, smoothing=1e-3, scale="standard")
+    Z = model.plan.transform(table.X)
+    theirs = GaussianNB(var_smoothing=1e-3).fit(model.plan.transform(table.train.X), table.train.y)
+    np.testing.assert_allclose(model.predict(table.X), theirs.predict_proba(Z), atol=0.02)
+
+
+def test_one_neighbour_without_prior_is_the_row_itself():
+    table = make_table("numeric", "regression")
+    model = fit(Neighbours, table.train, n_neighbours=1, prior=1e-9, fading=0.0)
+    np.testing.assert_allclose(model.predict(table.train.X), table.train.y, rtol=1e-6)
+
+
+def test_svm_regression_equals_scikit_learn():
+    from sklearn.svm import SVR
+
+    table = make_table("numeric", "regression")
+    model = fit(SVM, table.train)
+    y = table.train.y
+    Z = model.plan.transform(table.train.X).astype(float)
+    theirs = SVR(C=1.0, gamma=model.gamma, epsilon=0.1, tol=1e-2).fit(Z, (y - y.mean()) / y.std())
+    expected = theirs.predict(Z) * y.std() + y.mean()
+    np.testing.assert_allclose(model.predict(table.train.X), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("cls", [Neighbours, SVM])
+def test_too_many_rows_are_declined_with_the_reason(cls):
+    import pandas as pd
+
+    X = pd.DataFrame({"a": np.arange(MAX_ROWS + 1.0)})
+    with pytest.raises(NotApplicable, match=r"takes up to \d+ rows"):
+        fit(cls, TrainingData(X, np.arange(len(X)) % 2, 2))
