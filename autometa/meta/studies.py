@@ -83,11 +83,19 @@ def record_of_study(study: optuna.Study) -> TaskRecord:
     pruned one as the score of one fold at the share of steps that it reached. Ranges that changed
     during the study are joined; a parameter that is absent in some trials gets the condition
     that explains it, see `autometa.meta.infer`.
+
+    Raises:
+        StorageError: If the study says it is autometa's own, and what it holds is damaged.
     """
     trials = [t for t in study.get_trials(deepcopy=False) if t.state in _OUTCOMES]
     header = study.user_attrs.get(OWN_ATTR)
     if isinstance(header, Mapping):
-        return _own_record(study, trials, header)
+        try:
+            return _own_record(study, trials, header)
+        except _MALFORMED as exc:
+            raise StorageError(
+                f"what autometa left in study {study.study_name!r} cannot be read: {exc!r}."
+            ) from exc
     return TaskRecord(
         name=study.study_name,
         objectives=_objectives(study),

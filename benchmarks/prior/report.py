@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.prior import stream
 from benchmarks.prior.rows import BUDGETS, RESULTS, Rows
 
 SHOWN = (1, 3, 5, 10, 25, 50)
@@ -49,6 +50,8 @@ def main() -> None:
         parts.append(single_section(singles))
     if (RESULTS / "oboe-wrong.csv").exists() and (RESULTS / "oboe.csv").exists():
         parts.append(wrong_section())
+    if stream.RESULTS.exists():
+        parts.append(stream.section())
     text = "\n\n".join(parts) + "\n"
     (Path(__file__).resolve().parent / "RESULTS.md").write_text(text)
     print(text)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -238,3 +239,23 @@ def test_opening_knowledge_imports_neither_pandas_nor_sklearn_nor_fsspec(hundred
     command = [sys.executable, "-c", script, str(hundred)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_many_writers_and_a_reader_at_once_lose_nothing(
+    make_record: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    records = [make_record(name=f"task-{i}") for i in range(80)]
+
+    def write(part: list[TaskRecord]) -> None:
+        own = KnowledgeBase(own=tmp_path)
+        for record in part:
+            own.add(record)
+
+    with ThreadPoolExecutor(8) as pool:
+        writers = [pool.submit(write, records[i::7]) for i in range(7)]
+        seen = [len(KnowledgeBase.open(tmp_path)) for _ in range(10)]
+        for writer in writers:
+            writer.result()
+    assert seen == sorted(seen)
+    assert len(KnowledgeBase.open(tmp_path)) == 80
+    assert caplog.text == ""

@@ -17,6 +17,7 @@ from autometa.meta.columns import SparseColumns
 from autometa.meta.infer import conditions_of, merged, space_of_configs
 from autometa.meta.knowledge import KnowledgeBase
 from autometa.meta.record import Fingerprint
+from autometa.meta.sampler import PriorSampler
 from autometa.meta.spaces import space_to_json
 from autometa.meta.studies import import_storage, record_of_study
 from autometa.trial import Outcome, TrialResult
@@ -249,3 +250,39 @@ def test_siblings_do_not_explain_each_other() -> None:
     # Without the switch nothing is left that explains: never a circle of two siblings.
     bare = [{k: v for k, v in config.items() if k != "a_learner"} for config in configs]
     assert conditions_of(SparseColumns.of(bare)) == {}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{"space": "{}"}, {"objectives": [["loss", "sideways"]]}, {"fingerprint": 3}],
+    ids=["space", "direction", "fingerprint"],
+)
+def test_fault_80_damaged_header_of_an_own_study_is_told(header: dict[str, object]) -> None:
+    study = optuna.create_study(study_name="own")
+    study.set_user_attr("autometa", header)
+    study.tell(study.ask(), 1.0)
+    with pytest.raises(StorageError, match="own"):
+        KnowledgeBase.from_studies([study])
+
+
+def test_fault_81_whatever_a_foreign_study_holds_the_prior_stays_usable() -> None:
+    unit, choice = FloatDistribution(0, 1), CategoricalDistribution(["cat", None, True])
+    make, states = optuna.trial.create_trial, optuna.trial.TrialState
+    study = optuna.create_study()
+    for i, value in enumerate([1.0, math.inf, -math.inf, 1e300, -1e300]):
+        study.add_trial(make(value=value, params={"x": i / 5}, distributions={"x": unit}))
+    study.add_trial(make(value=2.0))
+    study.add_trial(make(value=0.5, params={"x": None}, distributions={"x": choice}))
+    for steps in ({}, {0: math.nan}, {-3: 1.0}):
+        study.add_trial(
+            make(
+                state=states.PRUNED,
+                params={"x": 0.9},
+                distributions={"x": unit},
+                intermediate_values=steps,
+            )
+        )
+    sampler = PriorSampler(KnowledgeBase.from_studies([study]), seed=0)
+    target = optuna.create_study(sampler=sampler)
+    target.optimize(lambda trial: trial.suggest_float("x", 0.5, 0.75), n_trials=12)
+    assert all(0.5 <= trial.params["x"] <= 0.75 for trial in target.trials)
