@@ -12,6 +12,7 @@ from autometa.modelfolder import Predictor
 from autometa.onnxgraph import OnnxGraph, OnnxOutput
 from autometa.onnxgraph.answer import Answer
 from autometa.onnxgraph.nodes import DEFAULT_OPSET
+from autometa.text_values import MISSING_WORDS
 
 
 def write_onnx(predictor: Predictor, path: Path, *, opset: int = DEFAULT_OPSET) -> None:
@@ -53,6 +54,7 @@ def write_onnx(predictor: Predictor, path: Path, *, opset: int = DEFAULT_OPSET) 
             "name": str(predictor.manifest.get("name", "")),
             "predicts": str(predictor.manifest.get("target", "")),
             "booleans": json.dumps(booleans),
+            "missing": json.dumps(MISSING_WORDS),
         },
     )
 

@@ -23,6 +23,7 @@ class Model:
         self.session = onnxruntime.InferenceSession(str(path), options)
         properties = self.session.get_modelmeta().custom_metadata_map
         self.columns = json.loads(properties["columns"])
+        self.missing = json.loads(properties["missing"])  # words, where a number is due
         self.booleans = json.loads(properties["booleans"])
 
     def predict(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -31,7 +32,7 @@ class Model:
         for c in self.columns:
             values = [row[c["column"]] for row in rows]
             if c["kind"] == "text":
-                texts = [["" if value is None else str(value)] for value in values]
+                texts = [["" if value is None else str(value).strip()] for value in values]
                 feeds[c["input"]] = np.array(texts, object)
             else:
                 numbers = [[self.number(value, c["column"])] for value in values]
@@ -41,8 +42,9 @@ class Model:
 
     def number(self, value: Any, column: str) -> float:
         false, true = self.booleans.get(column, ("False", "True"))
-        value = {None: math.nan, "": math.nan, false: 0.0, true: 1.0}.get(value, value)
-        number = float(value)
+        if str(value).strip().lower() in self.missing:
+            return math.nan
+        number = float({false: 0.0, true: 1.0}.get(value, value))
         return max(-BIGGEST, min(BIGGEST, number)) if math.isfinite(number) else math.nan
 
 
