@@ -236,6 +236,10 @@ def test_fault_3_lines_above_the_names_are_told_and_passed_by(load):
         load(f"{text}5\n", skip_lines=2)
 
 
+def test_fault_29_last_value_may_end_with_a_line(load):
+    assert load('a,b\n1,x\n2,"y\n"\n').raw["b"].tolist() == ["x", "y\n"]
+
+
 def test_fault_33_values_stay_as_written(load):
     assert load("y,x\n007,1\n0.0,2\n yes,3\n").raw["y"].tolist() == ["007", "0.0", " yes"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -87,7 +88,7 @@ class CsvAdapter(DataAdapter):
         table = _read(path, text, layout, options, notes)
         if table.num_rows == 0:
             raise _no_rows(path)
-        _check_end(path, table)
+        _check_end(path, table, text)
         raw = table.to_pandas(types_mapper={pa.string(): pd.StringDtype("pyarrow")}.get)
         return Dataset.from_frame(without_index(raw, notes), notes, decimal=options.get("decimal"))
 
@@ -96,15 +97,21 @@ def _no_rows(path: Path) -> DataError:
     return DataError(f"{path} has a header but no rows.", hint="Name another file as data.source.")
 
 
-def _check_end(path: Path, table: pa.Table) -> None:
+def _check_end(path: Path, table: pa.Table, text: TextBytes) -> None:
     """An open quote swallows the rest of the file, line ends and all, in silence."""
     last = table.column(table.num_columns - 1)[-1].as_py() or ""
-    if last.endswith("\n"):
+    if last.endswith("\n") and not _last_line(text).endswith('"'):
         raise DataError(
             f"{path}: a quote that is never closed takes in the end of the file, from "
             f"{last[:20]!r} on.",
             hint="Close the quote.",
         )
+
+
+def _last_line(text: TextBytes) -> str:
+    with text.lines() as lines:
+        (line,) = deque(lines, maxlen=1)
+    return str(line).rstrip("\r\n")
 
 
 def _check(options: Mapping[str, Any]) -> None:
