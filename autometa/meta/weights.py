@@ -16,7 +16,10 @@ _ORDER_RATE = 1.5
 # The n (n - 1) / 2 pairs are far from independent: evidence grows like this power of n.
 _GROWTH = 0.6
 _UNIFORM = 0.1
-_MIRRORED = math.log(0.02)
+# Prior odds of a mirror image, and the least share of all of them from which they are heard: below,
+# they would only bend the choices of a past that is right.
+_MIRRORED = math.log(0.1)
+_LEAST_MIRRORED = 0.25
 
 
 def order_losses(landscape: Landscape, evidence: Evidence, start: int = 0) -> FloatArray:
@@ -52,8 +55,9 @@ def source_weights(
     """Gives (2T,) weights of the sources and their mirror images; they sum to 1.
 
     log w = - 2 remoteness / (2 + n) - 1.5 n^.6 (mean order loss) - rate (mean squared difference
-    of levels), and log .02 less for mirror images; mixed with 10 % uniform over the sources
-    themselves. Mirror images cost little and tell a past that is systematically wrong at once.
+    of levels), and log .1 less for mirror images, which count from a joint weight of 25 % on; mixed
+    with 10 % uniform over the sources themselves. Mirror images tell a past that is wrong
+    throughout within a few trials.
 
     Args:
         landscape: Of the sources.
@@ -70,6 +74,9 @@ def source_weights(
         gaps = levels[:, evidence.index] - levels_of(landscape, evidence)
         score -= landscape.level_rate * (gaps**2).mean(axis=1)
     weights = np.exp(score - score.max())
+    mirrored = weights[landscape.n_sources :]
+    if mirrored.sum() < _LEAST_MIRRORED * weights.sum():
+        mirrored[:] = 0.0
     weights *= (1 - _UNIFORM) / weights.sum()
     weights[: landscape.n_sources] += _UNIFORM / landscape.n_sources
     return np.asarray(weights)
