@@ -83,7 +83,7 @@ def run_arm(entry: Mapping[str, str], arm: str, seed: int, options: Any) -> Row:
     half = 0.5 if arm == "search then compress" else 1.0
     with common.workspace() as place:
         found = search(place, task, options, half)
-        if half < 1.0:
+        if found and half < 1.0:
             best = min(found, key=lambda m: m.values[0])
             plugin = place.folder / "winner_plugin.py"
             plugin.write_text(winner(best, entry["task"]), encoding="utf-8")

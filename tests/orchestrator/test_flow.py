@@ -200,6 +200,23 @@ def test_compressor_of_other_models_is_not_applicable(run: Run) -> None:
     assert result.report["trials"]["not_applicable"] == len(declined)
 
 
+def test_constraint_is_met_by_compressing(run: Run) -> None:
+    search = {"learners": ["slope"], "compressors": ["trim"]}
+    result = run(20, search=search, constraints={"size_kib": 8})
+    assert result.best is not None
+    assert result.best.size_kib is not None
+    assert result.best.size_kib <= 8
+    small = [t for t in result.trials if t.params["compress.prune"] == "trim"]
+    assert any(t.size_kib is not None and t.size_kib <= 8 for t in small)
+
+
+def test_same_seed_proposes_the_same_chains(run: Run) -> None:
+    search = {"learners": ["slope"], "compressors": ["trim"]}
+    first = run(12, search=search, objectives=["log_loss", "size_kib"])
+    again = run(12, search=search, objectives=["log_loss", "size_kib"], options={"fresh": True})
+    assert [t.params for t in first.trials] == [t.params for t in again.trials]
+
+
 def test_failure_in_a_step_names_the_step(run: Run) -> None:
     search = {"learners": ["slope"], "compressors": ["breaks"]}
     result = run(6, search=search, objectives=["log_loss", "size_kib"])
