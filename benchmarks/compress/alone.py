@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +52,15 @@ def benchmark(options: Any, results: Results) -> None:
                 results.add(row)
 
 
-def run_task(entry: Any, options: Any, titles: Sequence[str]) -> Sequence[Row]:
-    """Compresses one teacher in each way."""
+def run_task(entry: Any, options: Any, titles: Sequence[str]) -> Iterator[Row]:
+    """Compresses one teacher in each way; gives each row as soon as it is known."""
     from autometa import CompressContext, FitContext, NotApplicable
     from autometa.evaluate import training_data
     from autometa.plugins import load_plugins
     from autometa.prepared import open_prepared
     from autometa.resolve import resolve
 
-    registry, rows = load_plugins(), []
+    registry = load_plugins()
     learner = "mlp" if TASKS[entry["name"]] is NETWORKS else "lightgbm"
     with common.workspace() as place:
         task = {
@@ -93,16 +93,10 @@ def run_task(entry: Any, options: Any, titles: Sequence[str]) -> Sequence[Row]:
                     if not {"*", model.format} & set(spec.consumes):
                         raise NotApplicable(f"{name} does not take {model.format}")
                     model = resolve(spec.factory)(config).compress(model, context)
-                rows.append(
-                    {
-                        **known,
-                        **figures(model, prepared),
-                        "cpu_seconds": round(time.process_time() - started, 2),
-                    }
-                )
+                cost = time.process_time() - started
+                yield {**known, **figures(model, prepared), "cpu_seconds": round(cost, 2)}
             except NotApplicable as declined:
-                rows.append({**known, "declined": declined.reason})
-    return rows
+                yield {**known, "declined": declined.reason}
 
 
 def _maker(factory: str) -> Any:
