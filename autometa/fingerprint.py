@@ -27,6 +27,23 @@ def image_signature(shape: tuple[int, ...]) -> str:
     return hashlib.sha256(json.dumps(["image", *shape]).encode()).hexdigest()
 
 
+def describe_inputs(X: Rows, schema: Schema) -> dict[str, Any]:
+    """Gives ``modality``, ``column_signature``, and of images ``image_shape``.
+
+    Args:
+        X: (n, d) columns of the schema, or (n, h, w, c) images.
+        schema: Of the columns.
+    """
+    if isinstance(X, pd.DataFrame):
+        return {"modality": "tabular", "column_signature": column_signature(schema)}
+    shape = [int(size) for size in X.shape[1:]]
+    return {
+        "modality": "image",
+        "image_shape": shape,
+        "column_signature": image_signature(tuple(shape)),
+    }
+
+
 def row_minhash(X: Rows, y: np.ndarray[Any, Any]) -> list[int]:
     """Gives a MinHash of the rows: the share of equal entries estimates how many rows are shared.
 

@@ -31,6 +31,19 @@ def take(X: Rows, positions: np.ndarray[Any, Any]) -> Any:
     return X.iloc[positions] if isinstance(X, pd.DataFrame) else X[positions]
 
 
+def taken(X: Rows, positions: np.ndarray[Any, Any]) -> Rows:
+    """Gives some rows as `take` does, a table with a new index."""
+    rows: Rows = take(X, positions)
+    return rows.reset_index(drop=True) if isinstance(rows, pd.DataFrame) else rows
+
+
+def stacked(first: Rows, second: Rows) -> Rows:
+    """Gives the rows of both, one after the other; they are of one kind."""
+    if isinstance(first, pd.DataFrame) and isinstance(second, pd.DataFrame):
+        return pd.concat([first, second], ignore_index=True)
+    return np.concatenate([first, second])
+
+
 def as_images(values: np.ndarray[Any, Any]) -> Images:
     """Gives (n, h, w, c) of (n, h, w) or (n, h, w, c).
 

@@ -13,8 +13,8 @@ import pandas as pd
 
 from autometa.dataset import Dataset
 from autometa.errors import DataError
-from autometa.fingerprint import column_signature, image_signature, row_minhash
-from autometa.images import Rows, require_shape, take
+from autometa.fingerprint import describe_inputs, row_minhash
+from autometa.images import Rows, require_shape, stacked, taken
 from autometa.inference import numbers_of
 from autometa.loading import load_dataset
 from autometa.prepared import Prepared, open_prepared, write_prepared
@@ -90,22 +90,11 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         "dropped": [{"column": c.name, "reason": c.reason} for c in _left_out(dataset, roles)],
         "warnings": [*warnings, *notes],
         "overlap": _overlap(dataset, test, roles),
-        **_describe_inputs(table.X, schema),
+        **describe_inputs(table.X, schema),
         "row_minhash": row_minhash(table.X, table.y),
     }
     write_prepared(Path(payload["folder"]), table.X, table.y, split, info)
     return info
-
-
-def _describe_inputs(X: Rows, schema: Schema) -> dict[str, Any]:
-    if isinstance(X, pd.DataFrame):
-        return {"modality": "tabular", "column_signature": column_signature(schema)}
-    shape = X.shape[1:]
-    return {
-        "modality": "image",
-        "image_shape": list(shape),
-        "column_signature": image_signature(shape),
-    }
 
 
 def _load_test(payload: Mapping[str, Any]) -> Dataset:
@@ -188,7 +177,7 @@ def _usable_rows(
     groups = _groups(dataset, roles.get("validation.group"), warnings)
     is_test = _test_marks(dataset, roles.get("data.test"))
     return _Table(
-        X=X if keep.all() else _taken(X, rows),
+        X=X if keep.all() else taken(X, rows),
         y=y[rows],
         groups=None if groups is None else groups[rows],
         times=None if times is None else times[rows],
@@ -213,11 +202,6 @@ def _has_document(dataset: Dataset, schema: Schema, keep: Mask, warnings: list[s
         raise DataError(f"{found}.", hint="Fill in the texts, or leave these rows out.")
     warnings.append(f"{found}; they are not used")
     return np.asarray(has_text, dtype=bool)
-
-
-def _taken(X: Rows, rows: np.ndarray[Any, Any]) -> Rows:
-    taken: Rows = take(X, rows)
-    return taken.reset_index(drop=True) if isinstance(taken, pd.DataFrame) else taken
 
 
 def _times(dataset: Dataset, name: str | None) -> np.ndarray[Any, Any] | None:
@@ -312,7 +296,7 @@ def _append_test(
             hint="Give a file with the target filled in.",
         )
     rows, n_train = np.flatnonzero(usable), len(table.y)
-    table.X = _joined(table.X, _taken(X, rows))
+    table.X = stacked(table.X, taken(X, rows))
     table.y = np.concatenate([table.y, y[rows]])
     table.is_test = np.arange(len(table.y)) >= n_train
     if table.groups is not None:
@@ -327,12 +311,6 @@ def _test_inputs(X: Rows, test: Dataset, schema: Schema) -> tuple[Rows, Sequence
         _, frame, changes = read_table(test.raw, schema=schema)
         return frame, changes
     return require_shape(test.inputs, X.shape[1:]), []
-
-
-def _joined(first: Rows, second: Rows) -> Rows:
-    if isinstance(first, pd.DataFrame) and isinstance(second, pd.DataFrame):
-        return pd.concat([first, second], ignore_index=True)
-    return np.concatenate([first, second])
 
 
 def _test_target(test: Dataset, target: Target, *, name: str) -> tuple[np.ndarray[Any, Any], Mask]:

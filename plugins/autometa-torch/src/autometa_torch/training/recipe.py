@@ -53,7 +53,7 @@ class Recipe:
         if n > _MANY_ROWS:
             return 1024
         size = int(2 ** round(math.log2(4.0 * math.sqrt(max(n, 1)))))
-        return max(1, min(size, _LARGE, max(_SMALL, n // 8), n))
+        return max(1, min(max(_SMALL, min(size, _LARGE)), n))
 
     def epochs(self, n: int) -> int:
         """Gives the passes over n rows."""
