@@ -45,13 +45,13 @@ class MLP(TabularNetworkLearner):
     DEFAULTS: ClassVar[dict[str, Any]] = {
         "learning_rate": 0.04,
         "weight_decay": 0.02,
-        "dropout": 0.15,
+        "dropout": 0.05,
         "label_smoothing": 0.0,
         "hidden_width": 128,
         "hidden_layers": 3,
         "activation": "selu",
         "embedding": "periodic",
-        "frequency_scale": 0.1,
+        "frequency_scale": 0.5,
     }
 
     def network(self, plan: EncodingPlan, n_outputs: int) -> Network:
@@ -69,7 +69,8 @@ class MLP(TabularNetworkLearner):
     def recipe(self, n_rows: int) -> Recipe:
         """Gives how it is trained, see `TabularNetworkLearner.recipe`."""
         names = ("learning_rate", "weight_decay", "dropout", "label_smoothing")
-        return Recipe(**{name: self.config[name] for name in names}, held_out=held_out(n_rows))
+        own = {name: self.config[name] for name in names}
+        return Recipe(**own, held_out=held_out(n_rows), max_steps=2000, max_epochs=120)
 
 
 def _numbers(plan: EncodingPlan) -> tuple[int, ...]:
