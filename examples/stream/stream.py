@@ -69,8 +69,8 @@ def main(folder: Path) -> None:
         for name, rows in curves.items():
             rows.append(search(digit, folder, remembers=name == "with"))
         print(
-            f"digit {digit}: after 2 trials {curves['with'][-1][1]:.4f} with the past,"
-            f" {curves['without'][-1][1]:.4f} without"
+            f"digit {digit}: after {N_TRIALS} trials {curves['with'][-1][-1]:.4f} with the past,"
+            f" {curves['without'][-1][-1]:.4f} without"
         )
     # The first task has no past in either arm.
     draw({name: rows[1:] for name, rows in curves.items()}, folder / "stream.png")
