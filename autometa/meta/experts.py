@@ -25,6 +25,7 @@ _LEAST_DEVIATION = 0.003
 # The best loss is taken to lie this share of the observed range below the best observed one.
 _BEYOND = 0.1
 _TARGET_NOISE = 0.03
+_POWER = 1.5
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,12 @@ class Opinion:
 def similar(landscape: Landscape, evidence: Evidence, weights: FloatArray) -> Opinion:
     """Expects the present task to be one of the past ones, as likely as its weight.
 
-    a_j = sum_t w_t max(min over observed c of r_tc - r_tj, 0), r = f^2.
+    a_j = sum_t w_t max(min over observed c of f_tc^1.5 - f_tj^1.5, 0).
 
     Source: the greedy step of a portfolio (Feurer et al. 2022, section 3.1; Erickson et al.
     2020) on tasks weighted by how well they rank what is known (Feurer et al. 2018, RGPE).
     """
-    regrets = landscape.world_regrets
+    regrets = landscape.worlds**_POWER
     seen = np.concatenate([evidence.index, evidence.pending])
     means = weights @ landscape.worlds
     if not len(seen):

@@ -181,12 +181,6 @@ class Landscape:
         return np.concatenate([self.roots.values, 1.0 - self.roots.values])
 
     @cached_property
-    def world_regrets(self) -> FloatArray:
-        """(2T, m) r of every past task, then of its mirror image."""
-        regrets = self.roots.values**2
-        return np.concatenate([regrets, 1.0 - regrets])
-
-    @cached_property
     def world_levels(self) -> FloatArray | None:
         """(2T, m) levels likewise, mirrored at each task's mean."""
         if self.levels is None:

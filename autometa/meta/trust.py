@@ -14,7 +14,7 @@ from autometa.meta.weights import n_ordered, order_losses, source_weights
 
 # Experts are judged from the third observation on: before, all agree on one pair.
 FIRST_JUDGED = 2
-_RATE = 1.0
+_RATE = 2.0
 _SHARE = 0.05
 _BET = 0.9
 RUINED = 20.0
@@ -59,7 +59,7 @@ def update(trust: Trust, landscape: Landscape, evidence: Evidence) -> Trust:
     """Takes in the last of n observations, of which `trust` knows the n - 1 before it.
 
     Each expert k had predicted how the new point orders against the earlier ones; g_k in [0, 1]
-    is the share it got right. Its factor is multiplied by exp(g_k - 1/2) and mixed with 5 %
+    is the share it got right. Its factor is multiplied by exp(2 (g_k - 1/2)) and mixed with 5 %
     of equal shares (Herbster and Warmuth 1998, fixed share). The bet against the past multiplies
     by 1 + .9 (1 - 2 g), g of the experts of the past together: when the past is no better than
     chance it cannot grow for long (Ville's inequality: 20 is reached with probability 1/20).
