@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from autometa_tabular.learners.naive_bayes import NaiveBayes
 from autometa_tabular.learners.neighbours import MAX_ROWS, Neighbours
+from autometa_tabular.learners.perceptron import Perceptron
 from autometa_tabular.learners.svm import SVM
 from autometa_tabular.models.trees import TreesModel, join
 
@@ -111,3 +114,23 @@ def test_too_many_rows_are_declined_with_the_reason(cls):
     X = pd.DataFrame({"a": np.arange(MAX_ROWS + 1.0)})
     with pytest.raises(NotApplicable, match=r"takes up to \d+ rows"):
         fit(cls, TrainingData(X, np.arange(len(X)) % 2, 2))
+
+
+@pytest.mark.parametrize("problem", ["binary", "multiclass", "regression"])
+def test_perceptron_without_time_still_gives_a_model(problem):
+    table = make_table("mixed", problem)
+    context = FitContext(np.random.default_rng(0), deadline=time.monotonic())
+    predictions = Perceptron({}).fit(table.train, context).predict(table.X)
+    assert np.isfinite(predictions).all()
+    assert len(predictions) == len(table.X)
+
+
+def test_perceptron_does_not_depend_on_the_clock():
+    table = make_table("gaps", "multiclass")
+    contexts = (
+        FitContext(np.random.default_rng(0)),
+        FitContext(np.random.default_rng(0), deadline=time.monotonic() + 600),
+    )
+    config = {"n_units": 8, "n_layers": 1}
+    first, second = (Perceptron(config).fit(table.train, c).predict(table.X) for c in contexts)
+    assert np.array_equal(first, second)

@@ -120,14 +120,12 @@ LEARNERS = (
         "the multilayer perceptron of scikit-learn",
         "sklearn.neural_network",
     ),
-    # On request: on nine dev tables an ensemble of all took it once, and extra_trees instead else.
     _spec(
         "random_forest",
         "RandomForest",
         60.0,
         "random forests of scikit-learn",
         "sklearn.ensemble",
-        capabilities=_ON_REQUEST,
     ),
     # On request: of the same kind as LightGBM, which is there without an extra.
     *(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from autometa_tabular.models.layers import LayersModel
 
 _PATIENCE = 12  # epochs without a better held-out loss
 _HELD_OUT = 0.15
+_TIME = 0.2  # share of the time that is left
 
 
 def space() -> Space:
@@ -71,6 +73,8 @@ class Perceptron(TabularLearner):
     ) -> tuple[list[Array], list[Array]]:
         """Gives the layers with the least held-out loss."""
         clock = Clock(context)
+        # A trial has several folds: one that took all the time would leave none to the others.
+        least = (1.0 - _TIME) * clock.left() if isfinite(clock.left()) else 0.0
         if rows.classes is None:
             repeated, labels, weight = np.arange(len(train)), y[train], rows.weight[train]
         else:
@@ -88,7 +92,7 @@ class Perceptron(TabularLearner):
             if loss < best or not kept[0]:
                 best, waited = loss, 0
                 kept = ([w.copy() for w in network.coefs_], [b.copy() for b in network.intercepts_])
-            if waited >= _PATIENCE or clock.expired():
+            if waited >= _PATIENCE or clock.left() <= least:
                 break
         return kept
 
