@@ -116,7 +116,7 @@ def test_export_replaces_an_export_and_nothing_else(make_folder, tmp_path):
 @pytest.mark.slow
 def test_command_writes_a_folder_that_predicts_alone(make_folder, tmp_path):
     folder, raw = make_folder()
-    raw.to_csv(tmp_path / "rows.csv", index=False)
+    raw.to_csv(tmp_path / "rows.csv", index=False, na_rep="NA")
     place = tmp_path / "edge"
     command = [sys.executable, "-m", "autometa", "export", folder, "--to", "onnx", "--json"]
     command += ["--output", place, "--data", tmp_path / "rows.csv"]
