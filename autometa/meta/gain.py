@@ -17,9 +17,12 @@ from autometa.learner import Space
 from autometa.meta.columns import FloatArray
 from autometa.meta.mapping import is_active, ordered
 from autometa.meta.prior import Prior
+from autometa.meta.surrogate import Surrogate
 from autometa.trial import ParamValue
 
 N_DRAWS = 512
+MOST_TASKS = 40
+"""The nearest past tasks by meta-features; 100 would cost more than a second."""
 # Keeps a tried point from being recognised: both sides must be guesses of the same smoothness.
 _ASIDE = 1e-6
 
@@ -29,7 +32,9 @@ def gain(prior: Prior, configs: Sequence[Mapping[str, ParamValue]]) -> dict[str,
 
     On every past task the surrogate says how good the best of `configs` is, and what share p of
     random configurations is at least as good; a random search needs 1 / p trials on average.
-    What the present task showed does not enter.
+    What the present task showed does not enter. On cold searches of ten regressions of the stream
+    benchmark, each with the other nine as past, the median said 17 to 171 where 23 to 50 were
+    needed, and the interval held all ten.
 
     Args:
         prior: That the search started from.
@@ -44,8 +49,9 @@ def gain(prior: Prior, configs: Sequence[Mapping[str, ParamValue]]) -> dict[str,
         return None
     rng = np.random.default_rng(len(configs))
     space = prior.encoder.space
-    reached = _regrets(prior, configs).min(axis=1, keepdims=True)  # (T, 1)
-    random = _regrets(prior, [draw(space, rng) for _ in range(N_DRAWS)])  # (T, draws)
+    surrogate = _surrogate(prior)
+    reached = _regrets(surrogate, prior, configs).min(axis=1, keepdims=True)  # (T, 1)
+    random = _regrets(surrogate, prior, [draw(space, rng) for _ in range(N_DRAWS)])  # (T, draws)
     as_good = (random <= reached + 1e-12).sum(axis=1)
     needed = (N_DRAWS + 1) / (as_good + 1)
     low, middle, high = np.quantile(needed, [0.1, 0.5, 0.9])
@@ -70,10 +76,18 @@ def _says(found: Mapping[str, Any]) -> str:
     )
 
 
-def _regrets(prior: Prior, configs: Sequence[Mapping[str, ParamValue]]) -> FloatArray:
+def _surrogate(prior: Prior) -> Surrogate:
+    nearest = np.sort(np.argsort(prior.remoteness, kind="stable")[:MOST_TASKS])
+    sources = [prior.surrogate.sources[t] for t in nearest.tolist()]
+    return Surrogate(sources, prior.surrogate.kernel)
+
+
+def _regrets(
+    surrogate: Surrogate, prior: Prior, configs: Sequence[Mapping[str, ParamValue]]
+) -> FloatArray:
     """Gives (T, n) guesses of f on every past task."""
     points = prior.encoder.encode(configs)
-    roots = prior.surrogate.predict(points + _ASIDE, prior.encoder.branches(points))[0]
+    roots = surrogate.predict(points + _ASIDE, prior.encoder.branches(points))[0]
     return np.asarray(np.clip(roots, 0.0, 1.0))
 
 

@@ -38,6 +38,14 @@ def test_further_trials_never_lower_what_was_reached() -> None:
     assert two["cold_trials"] >= one["cold_trials"]
 
 
+def test_more_past_tasks_than_are_asked_change_little() -> None:
+    few, many = past([0.5] * 3).prior(), past([0.5] * 60).prior()
+    one, two = gain(few, [{"x": 0.5}]), gain(many, [{"x": 0.5}])
+    assert one is not None
+    assert two is not None
+    assert two["cold_trials"] == pytest.approx(one["cold_trials"], rel=0.5)
+
+
 @pytest.mark.parametrize("configs", [[], [{"x": 0.5}]], ids=["no trial", "no past"])
 def test_nothing_to_compare_gives_no_gain(configs: list[dict[str, float]]) -> None:
     knowledge = KnowledgeBase() if configs else past([0.5, 0.6])
