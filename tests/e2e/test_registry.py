@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
-import time
-import urllib.request
 
 import pytest
 
@@ -56,36 +52,3 @@ def test_a_registered_winner_predicts_by_its_name(place, registered):
     assert plain.returncode == 0, plain.stderr
     first = predictions.split()[1:6]
     assert plain.stdout.splitlines()[-2:] == [" ".join(first), "DataType.string True"]
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(400)  # MLflow is imported seven times
-def test_mlflow_models_serve_answers_with_what_was_registered(place, registered, free_port):
-    command = [sys.executable, "-P", "-m", "mlflow", "models", "serve", "--env-manager", "local"]
-    command += ["-m", "models:/small/1", "--host", "127.0.0.1", "--port", str(free_port)]
-    env = {**os.environ, "MLFLOW_TRACKING_URI": registered["mlflow"]["tracking_uri"]}
-    with (place.folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=place.folder, env=env, stdout=log, stderr=log)
-    try:
-        rows = {"dataframe_records": [{"a": 3.0, "b": 3.0, "c": "r"}, {"a": -3, "b": -3, "c": "g"}]}
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{free_port}/invocations",
-            json.dumps(rows).encode(),
-            {"Content-Type": "application/json"},
-        )
-        assert json.loads(answer(request, server)) == {"predictions": ["yes", "no"]}
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def answer(request, server):
-    deadline = time.monotonic() + 80
-    while True:
-        try:
-            with urllib.request.urlopen(request, timeout=10) as found:
-                return found.read()
-        except OSError:
-            assert server.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.5)
