@@ -63,13 +63,15 @@ class TestPerceptron(LearnerContract):
     spec = "perceptron"
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(find_spec("xgboost") is None, reason="xgboost is not installed")
-class TestXGBoost(LearnerContract):
-    spec = "xgboost"
+if find_spec("xgboost") is not None:
+
+    @pytest.mark.slow
+    class TestXGBoost(LearnerContract):
+        spec = "xgboost"
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(find_spec("catboost") is None, reason="catboost is not installed")
-class TestCatBoost(LearnerContract):
-    spec = "catboost"
+if find_spec("catboost") is not None:
+
+    @pytest.mark.slow
+    class TestCatBoost(LearnerContract):
+        spec = "catboost"
