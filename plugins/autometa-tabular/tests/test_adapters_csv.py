@@ -90,7 +90,15 @@ def test_fault_4_duplicate_names_are_listed(load):
     assert "several columns have one name: 'a', 'b'." in refusal(load, "a,b,a,c,b\n1,2,3,4,5\n")
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf", gzip.compress(b"")])
+EMPTY = {
+    "nothing": b"",
+    "line ends": b"\n\n",
+    "mark": b"\xef\xbb\xbf",
+    "gzip": gzip.compress(b"", mtime=0),
+}
+
+
+@pytest.mark.parametrize("content", EMPTY.values(), ids=EMPTY)
 def test_fault_5_empty_file_is_refused(load, content):
     assert refusal(load, content).startswith("data.csv is empty.")
 
