@@ -41,7 +41,12 @@ def test_report_has_what_the_contract_promises(finished: Any) -> None:
     assert report["test"]["log_loss"] < report["baseline"]["log_loss"]
     assert Path(report["model"]).is_absolute()
     assert set(report["mlflow"]) == {"tracking_uri", "experiment_id", "run_id", "url"}
-    assert report["prior"] == {"sources": [], "digest": None, "used": False}
+    assert report["prior"] == {
+        "sources": [],
+        "digest": None,
+        "used": False,
+        "gain": None,
+    }
     assert report["seconds"] > 0
 
 

@@ -34,7 +34,15 @@ def test_options_are_refused():
 def test_specs_name_classes_that_exist():
     from autometa.resolve import resolve
 
-    assert [spec.name for spec in SPECS] == ["csv", "parquet", "sklearn"]
+    assert [spec.name for spec in SPECS] == [
+        "csv",
+        "parquet",
+        "json",
+        "excel",
+        "sql",
+        "openml",
+        "sklearn",
+    ]
     for spec in SPECS:
         assert resolve(spec.factory)().load
         assert spec.suffixes or spec.schemes
