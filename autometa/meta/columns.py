@@ -48,6 +48,10 @@ class ValueColumn:
         if kinds == {int}:
             with suppress(OverflowError):  # beyond 64 bits: kept as coded values
                 return cls(np.asarray(values, INT))
+        if kinds == {str}:
+            places: dict[ParamValue, int] = {}
+            data = [places.setdefault(value, len(places)) for value in values]
+            return cls(np.asarray(data, CODE), tuple(places))
         # The type is part of the key: 1, 1.0 and True are equal and must come back as they were.
         codes: dict[str, int] = {}
         data = [codes.setdefault(json.dumps(_plain(value)), len(codes)) for value in values]

@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from autometa.meta.features import compute
 from autometa.meta.landmarks import landmarks
 
 RNG = np.random.default_rng(0)
+CpuSeconds = Callable[[Callable[[], object], float], float]
 
 
 def numbers(n: int = 200, d: int = 3) -> pd.DataFrame:
@@ -277,17 +279,14 @@ def test_another_process_gives_the_same_numbers() -> None:
     assert json.loads(done.stdout) == compute(X, np.arange(99) % 2, 2)
 
 
-def test_large_table_stays_within_its_second() -> None:
+def test_large_table_stays_within_its_second(cpu_seconds: CpuSeconds) -> None:
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(50_000, 100)))
     for column in range(30):
         X[column] = pd.Categorical.from_codes(rng.integers(0, 8, 50_000), list("abcdefgh"))
     y = rng.integers(0, 2, 50_000)
     compute(X.iloc[:100], y[:100], 2)  # imports
-    start = time.process_time()
-    compute(X, y, 2)
-    # Measured 0.35 s; the cap is one second.
-    assert time.process_time() - start < 1.0
+    assert cpu_seconds(lambda: compute(X, y, 2), 1.0) < 1.0  # measured: 0.35
 
 
 def test_too_few_rows_for_folds_give_landmarks_of_zero() -> None:

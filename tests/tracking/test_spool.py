@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -121,11 +120,8 @@ def test_fault_74_folder_that_cannot_be_written_is_named(tmp_path):
     assert error.value.exit_code == 4
 
 
-def test_event_costs_less_than_a_millisecond_cpu(path):
+def test_event_costs_less_than_a_millisecond_cpu(path, cpu_seconds):
     event = {"type": "trial", "params": {f"p{n}": n for n in range(50)}}
     writer = Spool(path)
     writer.append(event)
-    began = time.process_time()
-    for _ in range(200):
-        writer.append(event)
-    assert time.process_time() - began < 0.2
+    assert cpu_seconds(lambda: [writer.append(event) for _ in range(200)], 0.2) < 0.2
