@@ -49,7 +49,8 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
 
     Returns:
         ``scores`` (one per metric), ``model`` (``module:Class`` of what was written, or null),
-        ``fit_seconds``; or ``invalid`` with the reason why there is no score.
+        ``fit_seconds``, ``row_seconds`` (to predict one row); or ``invalid`` with the reason why
+        there is no score.
 
     Raises:
         NotApplicable: If the learner or a compressor declines.
@@ -65,6 +66,7 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
 
     rows = prepared.split.valid_rows(fold)
     predictions = model.predict(take(prepared.X, rows))
+    row_seconds = (time.perf_counter() - started - fit_seconds) / max(len(rows), 1)
     if fault := prediction_fault(predictions, len(rows), prepared.n_classes):
         return {"invalid": f"{payload['learner']}: {fault}"}
     metrics = [Metric.from_json(metric) for metric in payload["metrics"]]
@@ -81,7 +83,12 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         sample = take(prepared.X, rows[:CHECKED_ROWS])
         if fault := _reading_fault(type(model), folder / f"model-{fold}", sample, predictions):
             return {"invalid": f"{payload['learner']}: {fault}"}
-    return {"scores": scores, "model": written, "fit_seconds": fit_seconds}
+    return {
+        "scores": scores,
+        "model": written,
+        "fit_seconds": fit_seconds,
+        "row_seconds": row_seconds,
+    }
 
 
 def training_data(
@@ -170,7 +177,8 @@ def score_folder(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
 
     Args:
         payload: ``folder``, ``prepared``, ``metrics``, ``packages``, ``example`` (a CSV file that
-            takes a few rows, for whoever wants to see what goes in; not written of images).
+            takes a few rows, for whoever wants to see what goes in; not written of images),
+            ``predictions`` (an npy file that takes those of the test part, for the report).
         deadline: Not used: the last step of a search is worth finishing.
 
     Returns:
@@ -185,6 +193,8 @@ def score_folder(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     if not len(rows):
         return {"scores": {}}
     predictions = _deliverable(payload).average(take(prepared.X, rows))
+    with writing(Path(payload["predictions"])):
+        np.save(payload["predictions"], predictions.astype(np.float32))
     metrics = [Metric.from_json(metric) for metric in payload["metrics"]]
     return {
         "scores": {metric.name: score(metric, prepared.y[rows], predictions) for metric in metrics}

@@ -71,6 +71,30 @@ def _lead(result: TrialResult) -> float:
     return (result.values or (float("nan"),))[0]
 
 
+def affordable(
+    candidates: Sequence[TrialResult],
+    row_seconds: Mapping[int, float],
+    n_rows: int,
+    seconds: float,
+) -> list[TrialResult]:
+    """Gives the candidates of an ensemble that can be scored in time together; the best always.
+
+    Args:
+        candidates: Best first.
+        row_seconds: By trial number, what its models take to predict a row; 0 where unknown.
+        n_rows: Of the test part.
+        seconds: For all of them.
+    """
+    kept: list[TrialResult] = []
+    spent = 0.0
+    for result in candidates:
+        cost = n_rows * row_seconds.get(result.number, 0.0)
+        if not kept or spent + cost <= seconds:
+            spent += cost
+            kept.append(result)
+    return kept
+
+
 class Delivery:
     """Keeps the model folder of a study up to date.
 
@@ -89,6 +113,11 @@ class Delivery:
     def example(self) -> Path:
         """A CSV file of a few input rows, once the test part has been scored."""
         return self.folder.with_name("example.csv")
+
+    @property
+    def predictions(self) -> Path:
+        """An npy file of what the delivered model says about the test part, once it is scored."""
+        return self.folder.with_name("test-predictions.npy")
 
     @property
     def exists(self) -> bool:
@@ -317,12 +346,14 @@ def _files(result: TrialResult, evaluation: Evaluation) -> dict[str, Any]:
 def score_test(delivery: Delivery, registry: Registry, executor: Executor) -> dict[str, float]:
     """Gives the scores of the delivered folder on the untouched test part, by metric."""
     evaluation = delivery.evaluation
+    delivery.predictions.unlink(missing_ok=True)
     payload = {
         "folder": str(delivery.folder),
         "prepared": str(evaluation.prepared),
         "metrics": [metric.to_json() for metric in evaluation.predictive],
         "packages": sorted(registry.packages),
         "example": str(delivery.example),
+        "predictions": str(delivery.predictions),
     }
     report = run_job(
         executor,

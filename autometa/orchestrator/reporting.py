@@ -47,6 +47,7 @@ def material(
     folder: Path,
     registry: Registry,
     curve: Mapping[str, Any] | None = None,
+    predictions: Path | None = None,
 ) -> dict[str, Any]:
     """Gives what `autometa.report.material.Material.from_json` reads.
 
@@ -58,6 +59,8 @@ def material(
         folder: Of the study.
         registry: Says from where models may be loaded.
         curve: Learning curve, or None.
+        predictions: File of what the delivered model says about the test part; None = the report
+            asks it.
     """
     data = folder / FOLDER
     return {
@@ -74,6 +77,7 @@ def material(
         "model": final.get("model"),
         "packages": sorted(registry.packages),
         "curve": dict(curve or {}),
+        "predictions": None if predictions is None else str(predictions),
         "version": __version__,
     }
 

@@ -8,6 +8,7 @@ import math
 import shutil
 import statistics
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,7 @@ from autometa.trial import Outcome, ParamValue, TrialResult
 RUN_FOLD = "autometa.evaluate:run_fold"
 MEASURE = "autometa.evaluate:measure_folder"
 MODELS = "models.json"
+ROW_SECONDS = "row-seconds.json"
 STORAGE_ERROR = f"{StorageError.__module__}.{StorageError.__qualname__}"
 COMPARED_TRIALS = 50
 """The best trials, with which later ones are compared fold by fold."""
@@ -54,6 +56,7 @@ class _Running:
     models: list[str | None] = field(default_factory=list)  # per fold, class or None
     cost_seconds: float = 0.0
     wall_seconds: float = 0.0
+    row_seconds: float = 0.0  # to predict one row with the models of all folds
     size_kib: float | None = None
     latency_ms: float | None = None
     file: dict[str, float] = field(default_factory=dict)  # what was measured of a target's file
@@ -76,6 +79,7 @@ class Runner:
         self._history: list[list[float]] = []
         self._losses: list[tuple[float, ...]] = []
         self.models: dict[int, list[str]] = {}
+        self.row_seconds: dict[int, float] = {}
 
     def __len__(self) -> int:
         return len(self._running)
@@ -107,6 +111,9 @@ class Runner:
             models += [folder / exporting.FOLDER, folder / exporting.REPORT]
         if all(path.exists() for path in (*files, *models)):
             self.models[result.number] = names
+            with suppress(OSError, ValueError):
+                seconds = float((folder / ROW_SECONDS).read_text(encoding="utf-8"))
+                self.row_seconds[result.number] = seconds
 
     def start(self, proposal: Proposal, *, is_again: bool = False) -> None:
         """Starts the first fold of a trial.
@@ -171,6 +178,7 @@ class Runner:
     ) -> tuple[Proposal, TrialResult] | None:
         running.scores.append([float(score) for score in value["scores"]])
         running.models.append(value["model"])
+        running.row_seconds += value["row_seconds"]
         if len(running.scores) < self._evaluation.n_folds:
             if self._is_hopeless(running):
                 reason = f"worse than the best on {len(running.scores)} of the folds"
@@ -336,8 +344,11 @@ class Runner:
         number = running.proposal.number
         if all(running.models):
             self.models[number] = [str(name) for name in running.models]
-            text = json.dumps(self.models[number])
-            (self._evaluation.trial_folder(number) / MODELS).write_text(text, encoding="utf-8")
+            self.row_seconds[number] = running.row_seconds
+            folder = self._evaluation.trial_folder(number)
+            seconds, names = json.dumps(running.row_seconds), json.dumps(self.models[number])
+            (folder / ROW_SECONDS).write_text(seconds, encoding="utf-8")
+            (folder / MODELS).write_text(names, encoding="utf-8")
         return self._end(running, Outcome.COMPLETE, "")
 
     def _end(

@@ -14,6 +14,7 @@ from autometa.orchestrator import checks, reporting
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import (
     Delivery,
+    affordable,
     header_of,
     pareto_front,
     score_test,
@@ -49,6 +50,9 @@ ACQUAINTED = 3
 """From so many past tasks on the prior decides when a learner's default is worth a trial."""
 NO_LIMIT_SECONDS = 10.0
 """For the ensemble, in a search without a time budget."""
+
+SELECT_SHARE = 0.5
+"""Of what is left of the time budget, for choosing the ensemble; the rest is for its test score."""
 
 
 class Searching:
@@ -183,9 +187,11 @@ class Searching:
             early = self._material(self._report(loop.best))
             self._report_job.warm_up(early, self._report_seconds)
         self._deliver_best(loop)
-        candidates = [(result, models[result.number]) for result in loop.candidates]
         left = budget.end - budget.clock()
-        seconds = NO_LIMIT_SECONDS if math.isinf(left) else max(0.5, 0.7 * left)
+        seconds = NO_LIMIT_SECONDS if math.isinf(left) else max(0.5, SELECT_SHARE * left)
+        n_rows, costs = int(self._prepared.info["n_test"]), self._runner.row_seconds
+        members = affordable(loop.candidates, costs, n_rows, left - seconds)
+        candidates = [(result, models[result.number]) for result in members]
         self._extras["ensemble"] = select_ensemble(
             self._delivery, candidates, session.executor, budget.clock() + seconds
         )
@@ -255,6 +261,7 @@ class Searching:
 
     @property
     def _report_seconds(self) -> float | None:
+        """Seconds for what the report may leave out; None = as long as it takes."""
         return None if math.isinf(self._budget.end) else reporting.WORTH_SECONDS
 
     def _write_report(self, final: Mapping[str, Any]) -> tuple[str | None, list[Path]]:
@@ -262,15 +269,21 @@ class Searching:
         session = self._session
         if not (session.wants_report and self.is_finished and self._delivery.exists):
             return None, []
-        data = self._material({**final, "mlflow": self._shown.link()})
+        predictions = self._delivery.predictions
+        data = self._material(
+            {**final, "mlflow": self._shown.link()}, predictions if predictions.exists() else None
+        )
         left = self._left
         patience = reporting.PATIENCE_SECONDS if left is None else left + reporting.GRACE_SECONDS
         written = self._report_job.write(data, patience=patience, seconds=self._report_seconds)
+        predictions.unlink(missing_ok=True)  # another model may be delivered before the next report
         if written is None:
             return None, []
         return str(written["path"]), [Path(file) for file in written["figures"]]
 
-    def _material(self, final: Mapping[str, Any]) -> dict[str, Any]:
+    def _material(
+        self, final: Mapping[str, Any], predictions: Path | None = None
+    ) -> dict[str, Any]:
         session = self._session
         return reporting.material(
             session.task,
@@ -279,6 +292,7 @@ class Searching:
             final,
             folder=session.folder,
             registry=session.registry,
+            predictions=predictions,
         )
 
     def _report(self, best: TrialResult | None) -> dict[str, Any]:

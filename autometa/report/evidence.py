@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,18 +66,23 @@ def gather(material: Material) -> Evidence | None:
     if material.prepared is None or material.model is None:
         return None
     prepared = open_prepared(material.prepared)
-    rows = _some(prepared.split.test_rows())
-    if not len(rows):
+    tested = prepared.split.test_rows()
+    kept = _some(len(tested))
+    if not len(kept):
         return _out_of_fold(material, prepared)
+    rows = tested[kept]
     predictor = load_model(material.model, packages=material.packages)
-    predictions = predictor.average(take(prepared.X, rows))
+    if material.predictions is None:
+        predictions = predictor.average(take(prepared.X, rows))
+    else:
+        predictions = np.load(material.predictions)[kept].astype(np.float64)
     return Evidence(prepared, rows, prepared.y[rows], predictions, predictor)
 
 
-def _some(rows: Array) -> Array:
-    if len(rows) <= MOST_ROWS:
-        return rows
-    return np.sort(np.random.default_rng(0).choice(rows, MOST_ROWS, replace=False))
+def _some(n_rows: int) -> Array:
+    if n_rows <= MOST_ROWS:
+        return np.arange(n_rows)
+    return np.sort(np.random.default_rng(0).choice(n_rows, MOST_ROWS, replace=False))
 
 
 def _out_of_fold(material: Material, prepared: Prepared) -> Evidence | None:
@@ -123,7 +128,8 @@ def permutation(evidence: Evidence, metric: Metric, until: float) -> Permuted | 
     Args:
         evidence: Of the test part.
         metric: Scored on predictions.
-        until: Moment of `time.monotonic` after which no further block of columns is begun.
+        until: Moment of `time.monotonic` up to which it may take, as far as the first column tells
+            how long the others will take.
 
     Returns:
         None without a test part, for images, or when there was no time at all.
@@ -134,17 +140,33 @@ def permutation(evidence: Evidence, metric: Metric, until: float) -> Permuted | 
         return None
     y = evidence.y[:n]
     base = metric.loss(score(metric, y, evidence.predictions[:n]))
-    size = max(1, _BLOCK_CELLS // max(1, n * X.shape[1]))
-    blocks = [range(at, min(at + size, X.shape[1])) for at in range(0, X.shape[1], size)]
+    most = max(1, _BLOCK_CELLS // max(1, n * X.shape[1]))
     rng = np.random.default_rng(0)
     worse: list[list[float]] = [[] for _ in X.columns]
-    for _ in range(MOST_REPEATS):
-        for block in blocks:
-            if time.monotonic() > until:
-                break
-            for column, p in zip(block, _permuted(evidence.predictor, X, block, rng), strict=True):
-                worse[column].append(metric.loss(score(metric, y, p)) - base)
+    for block in _blocks(X.shape[1], most, until):
+        for column, p in zip(block, _permuted(evidence.predictor, X, block, rng), strict=True):
+            worse[column].append(metric.loss(score(metric, y, p)) - base)
     return _ranked([str(name) for name in X.columns], worse, n)
+
+
+def _blocks(n_columns: int, most: int, until: float) -> Iterator[range]:
+    """Gives runs of columns to permute together, `MOST_REPEATS` times over, as time allows.
+
+    A call for many columns costs less than one for each. The first is of one column; how long the
+    last one took tells how many can follow.
+    """
+    size = 1
+    for _ in range(MOST_REPEATS):
+        column = 0
+        while column < n_columns:
+            started = time.monotonic()
+            if size < 1 or started > until:
+                return
+            block = range(column, min(column + size, n_columns))
+            yield block
+            column = block.stop
+            now = time.monotonic()
+            size = min(most, int((until - now) * len(block) / max(now - started, 1e-6)))
 
 
 def _permuted(

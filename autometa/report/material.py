@@ -49,6 +49,7 @@ class Material:
         packages: From which models may be loaded.
         curve: Learning curve: ``rows``, ``scores`` (one list per size), ``learner``; {} = none.
         version: Of autometa.
+        predictions: An npy file of what the model says about the test part; None = it is asked.
     """
 
     task: Mapping[str, Any]
@@ -65,6 +66,7 @@ class Material:
     packages: frozenset[str]
     curve: Mapping[str, Any]
     version: str
+    predictions: Path | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -73,11 +75,14 @@ class Material:
             ToldTrial(result=TrialResult.from_json(row["result"]), explanation=row["explanation"])
             for row in data["told"]
         ]
-        folders = {name: Path(data[name]) if data[name] else None for name in ("prepared", "model")}
+        places = {
+            name: Path(data[name]) if data.get(name) else None
+            for name in ("prepared", "model", "predictions")
+        }
         return cls(
             **{
                 **data,
-                **folders,
+                **places,
                 "told": told,
                 "objectives": [Metric.from_json(metric) for metric in data["objectives"]],
                 "trials": Path(data["trials"]),

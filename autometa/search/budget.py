@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-FINISH_SHARE = 0.08
-FINISH_MOST = 4.0
+FINISH_SHARE = 0.1
+FINISH_MOST = 6.0
 FINISH_LEAST = 0.3
 
 

@@ -203,6 +203,24 @@ def test_permutation_finds_the_column_that_is_used() -> None:
     assert (found.n_rows, found.n_repeats, found.n_left_out) == (200, 5, 0)
 
 
+class SlowA(OnlyA):
+    """Takes a millisecond per row, as a large ensemble may."""
+
+    def average(self, X: pd.DataFrame) -> np.ndarray[Any, Any]:
+        time.sleep(len(X) / 1000)
+        return super().average(X)
+
+
+def test_permutation_of_a_slow_model_ends_in_time() -> None:
+    slow = make_evidence(SlowA())
+    one_column = len(slow.rows) / 1000
+    started = time.monotonic()
+    found = evidence.permutation(slow, find_metric("mse"), started + 1.5 * one_column)
+    assert found is not None
+    assert (list(found.names), found.n_left_out) == (["a"], 1)
+    assert time.monotonic() - started < 2 * one_column + 0.2
+
+
 def test_permutation_needs_unseen_rows_and_time() -> None:
     metric = find_metric("mse")
     assert evidence.permutation(make_evidence(None), metric, time.monotonic() + 30) is None
