@@ -19,6 +19,8 @@ _FIRST_PROCESS = 3
 # Every fifth proposal from the seventh on is the target's own, in a space.
 _EXPLORE_FROM, _EXPLORE_EVERY = 6, 5
 _TARGET_SHARE = 0.2
+# A past task is worth this many trials of the present one: few of them are soon outweighed.
+_TASK_WORTH = 3.0
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,17 @@ class Proposal:
 
 
 def expert_shares(trust: Trust, n: int, *, has_levels: bool) -> FloatArray:
-    """Gives (4,) weights of the experts after n observations, in the order of `experts.NAMES`."""
+    """Gives (4,) weights of the experts after n observations, in the order of `experts.NAMES`.
+
+    The target expert's is max(.2, n / (n + 3 T)) before anybody is judged, T past tasks.
+    """
     if trust.ruined:
         return np.array([0.0, 0.0, 0.0, 1.0])
     process = n / (n + _HALF_WAY) if n >= _FIRST_PROCESS else 0.0
     split = 0.5 if has_levels else 0.0
     past = np.array([1 - process, process * (1 - split), process * split])
-    own = _TARGET_SHARE if n >= _FIRST_PROCESS else 0.0
+    own = max(_TARGET_SHARE, n / (n + _TASK_WORTH * trust.n_sources))
+    own = own if n >= _FIRST_PROCESS else 0.0
     shares = np.append((1 - own) * past, own) * trust.experts
     return np.asarray(shares / shares.sum())
 

@@ -28,6 +28,9 @@ _TOP_SOURCES = 3
 _KEPT_STATES = 4096
 # A grid that past tasks expect this little of has been used up.
 _LEAST_PROMISE, _FEW = 0.002, 3
+# Optuna's TPE draws its first ten at random: until then the target expert has nothing to say that
+# is worth a trial, unless the past is not heard any more.
+TPE_STARTUP = 10
 # Share of the worst objective in a scalarisation that is its plain sum (Knowles 2006, ParEGO).
 _PLAIN = 0.05
 
@@ -155,7 +158,8 @@ class GridPlanner:
         landscape, index, pending, first_near = self._extend(history, near)
         losses = np.array([seen.losses[0] for seen in history.finished])
         trust = _keeper(prior).after(landscape, index, losses)
-        if is_targets_turn(trust, number, explore=True):
+        may_learn = trust.ruined or len(index) >= TPE_STARTUP
+        if is_targets_turn(trust, number, explore=may_learn):
             shares = expert_shares(trust, len(index), has_levels=landscape.levels is not None)
             experts_now = dict(zip(experts.NAMES, shares.tolist(), strict=True))
             return Plan({}, experts.TARGET, (), experts_now, trusted=not trust.ruined)
@@ -175,7 +179,7 @@ class GridPlanner:
         )
         target = proposal.shares[experts.TARGET]
         exhausted = len(evidence) >= _FEW and not near and proposal.promise < _LEAST_PROMISE
-        if exhausted or rng.random() < target:
+        if exhausted or (may_learn and rng.random() < target):
             return Plan({}, experts.TARGET, (), proposal.shares, trusted=proposal.trusted)
         place = proposal.index
         params = near[place - first_near] if near else prior.configs[place]

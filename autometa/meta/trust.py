@@ -46,6 +46,11 @@ class Trust:
         """Gives the state before any observation."""
         return cls(0, np.zeros(2 * n_sources), 0, np.ones(len(experts.NAMES)))
 
+    @property
+    def n_sources(self) -> int:
+        """T, the number of past tasks."""
+        return len(self.order_loss) // 2
+
     def without_past(self) -> Trust:
         """Gives the state in which only the target expert is heard."""
         return replace(self, ruined=True)

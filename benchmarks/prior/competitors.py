@@ -268,5 +268,5 @@ COMPETITORS: dict[str, Competitor] = {
     "portfolio-then-tpe": portfolio_then_tpe,
 }
 NEEDS_FEATURES = {"nearest-datasets", "one-nearest"}
-RANDOM_RUNS = {"random": 20, "optuna-tpe": 3, "extra-trees": 3, "gaussian-process": 3}
+RANDOM_RUNS = {"random": 20, "optuna-tpe": 3, "extra-trees": 1, "gaussian-process": 1}
 """How many runs are averaged; 1 where not named: the others draw nothing or little."""

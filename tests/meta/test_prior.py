@@ -184,6 +184,15 @@ def test_a_ruined_past_is_not_heard_again() -> None:
     assert RUINED > 1.0
 
 
+@pytest.mark.parametrize(
+    ("n_sources", "n", "expected"), [(400, 20, 0.2), (10, 20, 0.4), (2, 20, 20 / 26), (2, 2, 0.0)]
+)
+def test_few_past_tasks_are_soon_outweighed(n_sources: int, n: int, expected: float) -> None:
+    shares = expert_shares(Trust.start(n_sources), n, has_levels=True)
+    assert shares[-1] == pytest.approx(expected)
+    assert shares.sum() == pytest.approx(1.0)
+
+
 def test_mirror_images_take_over_when_every_pair_is_reversed() -> None:
     landscape = fitted().landscape_of(CONFIGS)
     index = list(range(0, 20, 3))

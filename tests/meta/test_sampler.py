@@ -52,6 +52,17 @@ def test_prior_sampler_starts_where_past_tasks_ended(knowledge: KnowledgeBase) -
     assert 0.0 <= explanation["expected_regret"] < 0.2
 
 
+def test_prior_sampler_leaves_no_trial_to_chance_before_tpe_can_learn(
+    knowledge: KnowledgeBase,
+) -> None:
+    study = run(PriorSampler(knowledge, seed=0), 30)
+    experts = [t.user_attrs["autometa_prior"]["expert"] for t in study.trials]
+    planned = [bool(t.user_attrs["autometa_prior"]["params"]) for t in study.trials]
+    assert all(planned[:10])
+    assert not all(planned[10:])
+    assert "target" in experts[10:]
+
+
 def test_prior_sampler_leaves_the_grid_after_some_trials(knowledge: KnowledgeBase) -> None:
     study = run(PriorSampler(knowledge, seed=0), 20)
     grid = {config["x"] for config in CONFIGS}
