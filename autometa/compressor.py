@@ -28,6 +28,8 @@ class CompressorSpec:
         produces: `Model.format` of what it gives; ``*`` = the format it was given.
         factory: ``"package.module:Class"`` of a `Compressor`.
         space: ``"package.module:function"``, gives a `Space`.
+        modalities: Of which data's models it takes: ``{"tabular"}``, ``{"image"}``...; ``{"*"}``
+            takes all. It is left out of searches over other data.
         summary: One line for ``autometa plugins list``.
         api: The protocol version it was written for.
     """
@@ -38,6 +40,7 @@ class CompressorSpec:
     produces: str
     factory: str
     space: str
+    modalities: frozenset[str] = frozenset({"*"})
     summary: str = ""
     api: int = API_VERSION
 

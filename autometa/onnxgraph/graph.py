@@ -185,6 +185,22 @@ class OnnxGraph:
         """
         return self._nodes.add(op, inputs, domain=domain, **attributes)
 
+    def nodes(
+        self, op: str, *inputs: str, n_outputs: int, domain: str = "", **attributes: Any
+    ) -> tuple[str, ...]:
+        """Adds an operator with several outputs; gives their names.
+
+        Args:
+            op: As ONNX names it: ``DynamicQuantizeLinear``.
+            inputs: See `node`.
+            n_outputs: How many of its outputs there are.
+            domain: See `node`.
+            attributes: See `node`.
+        """
+        names = tuple(self._nodes.name() for _ in range(n_outputs))
+        self._nodes.add(op, inputs, domain=domain, outputs=names, **attributes)
+        return names
+
     def scores(self, tensor: str, width: int) -> OnnxScores:
         """Gives the scores that own nodes compute.
 

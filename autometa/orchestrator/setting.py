@@ -62,7 +62,7 @@ def setting_of(task: Task, prepared: PreparedData, registry: Registry) -> Settin
     notes: list[str] = []
     learners = _learners(task, prepared, registry, notes)
     spaces = {entry.spec.name: space for entry, space in learners}
-    compressors = _compressors(task, registry, notes)
+    compressors = _compressors(task, prepared.modality, registry, notes)
     chains = plan_chains(
         {entry.spec.name: entry.spec.format for entry, _ in learners},
         [entry.spec for entry, _ in compressors],
@@ -176,14 +176,25 @@ def _names(registry: Registry, problem: str, modality: str) -> list[str]:
 
 
 def _compressors(
-    task: Task, registry: Registry, notes: list[str]
+    task: Task, modality: str, registry: Registry, notes: list[str]
 ) -> list[tuple[Entry[CompressorSpec], Space]]:
     if task.search.compressors is not None:
         named = [registry.compressor(name) for name in task.search.compressors]
+        for entry in named:
+            if not _takes(entry.spec, modality):
+                raise PluginError(
+                    f"compressor {entry.spec.name!r} does not take models of {modality} data.",
+                    hint="Leave it out of search.compressors.",
+                )
         return [(entry, space_of(entry)) for entry in named]
     if not wants_small(task):
         return []
-    return list(_with_spaces(list(registry.compressors.values()), notes))
+    fitting = [e for e in registry.compressors.values() if _takes(e.spec, modality)]
+    return list(_with_spaces(fitting, notes))
+
+
+def _takes(spec: CompressorSpec, modality: str) -> bool:
+    return bool({"*", modality} & spec.modalities)
 
 
 def _tell_unfit(unfit: Sequence[str], task: Task, notes: list[str]) -> None:

@@ -17,7 +17,7 @@ from autometa.learner import LearnerSpec
 from autometa.model import Model
 from autometa.resolve import resolve
 from autometa.testing import subject
-from autometa.testing.data import Table, make_table
+from autometa.testing.data import IMAGES, Table, make_table
 from autometa.testing.subject import require
 from autometa.trial import ParamValue
 
@@ -33,6 +33,7 @@ class CompressorContract:
         learner: Name or spec of the learner whose models are compressed; "" = the first installed
             one whose models it consumes.
         problem: ``binary``, ``multiclass`` or ``regression``.
+        modality: Of the rows: ``tabular`` or ``image``.
         files: One-file plugins to look for the names in.
 
     Example:
@@ -46,6 +47,7 @@ class CompressorContract:
     spec: ClassVar[str | CompressorSpec]
     learner: ClassVar[str | LearnerSpec] = ""
     problem: ClassVar[str] = ""
+    modality: ClassVar[str] = "tabular"
     files: ClassVar[Sequence[str]] = ()
 
     @classmethod
@@ -62,7 +64,7 @@ class CompressorContract:
                 "binary" if "classification" in learner.problems else "regression"
             )
             try:
-                table, model = _fitted(learner, problem)
+                table, model = _fitted(learner, problem, self._kind())
             except NotApplicable:
                 continue
             if {"*", model.format} & consumes:
@@ -76,7 +78,10 @@ class CompressorContract:
         if self.learner:
             return [registry.learner(self.learner).spec]
         specs = [entry.spec for entry in registry.learners.values()]
-        return [spec for spec in specs if "tabular" in spec.modalities]
+        return [spec for spec in specs if self.modality in spec.modalities]
+
+    def _kind(self) -> str:
+        return IMAGES if self.modality == "image" else "numeric"
 
     def _compressed(self, config: Mapping[str, ParamValue] | None = None) -> Model:
         """Compresses, with the default configuration unless told otherwise."""
@@ -235,9 +240,9 @@ class CompressorContract:
             result = self._compressed()
         folder = tmp_path / "compressed"
         subject.check_saved(result, folder)
-        kind, problem = _table_of(table)
+        problem = _problem_of(table)
         reference = subject.class_reference(result, self._spec().factory)
-        subject.predict_elsewhere([(reference, folder, f"{kind} {problem}")])
+        subject.predict_elsewhere([(reference, folder, f"{self._kind()} {problem}")])
         require(
             np.array_equal(np.load(f"{folder}.npy"), result.predict(table.X)),
             "a loaded model gives equal predictions, to the bit",
@@ -266,8 +271,8 @@ def _pair(before: Model, after: Model) -> list[tuple[str, Model]]:
 
 
 @cache
-def _fitted(learner: LearnerSpec, problem: str) -> tuple[Table, Model]:
-    table = make_table("numeric", problem)
+def _fitted(learner: LearnerSpec, problem: str, kind: str) -> tuple[Table, Model]:
+    table = make_table(kind, problem)
     return table, subject.default_model(learner, table.train)
 
 
@@ -277,9 +282,9 @@ def _is_same(first: pd.DataFrame | np.ndarray[Any, Any], second: object) -> bool
     return isinstance(second, pd.DataFrame) and first.equals(second)
 
 
-def _table_of(table: Table) -> tuple[str, str]:
+def _problem_of(table: Table) -> str:
     problems = {None: "regression", 2: "binary"}
-    return "numeric", problems.get(table.train.n_classes, "multiclass")
+    return problems.get(table.train.n_classes, "multiclass")
 
 
 def _saved(model: Model, folder: Path) -> dict[str, bytes]:

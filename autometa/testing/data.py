@@ -9,9 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from autometa.images import Images, taken
 from autometa.learner import TrainingData
 
 KINDS = ("numeric", "mixed", "gaps", "text")
+IMAGES = "images"
+"""The kind whose rows are images; no learner takes all kinds."""
+
+_SIDE = 12  # pixels of a made image
 PROBLEMS = ("binary", "multiclass", "regression")
 _WORDS = ("engine", "river", "window", "garden", "market", "silver", "winter", "letter")
 
@@ -22,12 +27,12 @@ class Table:
 
     Args:
         train: (n, d) rows.
-        X: (m, d) further rows.
+        X: (m, d) further rows, or (m, h, w, c) images.
         y: (m,) their targets.
     """
 
     train: TrainingData
-    X: pd.DataFrame
+    X: Any
     y: np.ndarray[Any, Any]
 
 
@@ -39,7 +44,8 @@ def make_table(
     Args:
         kind: ``numeric``: six float64 columns. ``mixed``: numbers, a boolean, two categories and
             a date. ``gaps``: the same with a quarter of the cells missing. ``text``: two numbers
-            and a text column.
+            and a text column. ``images``: grey squares of 12 pixels, brighter at the top or at the
+            bottom.
         problem: ``binary``, ``multiclass`` (four classes) or ``regression``.
         n_rows: Rows to fit, at least 20; half as many more to predict.
         seed: Of all that is random.
@@ -47,17 +53,26 @@ def make_table(
     Raises:
         ValueError: If kind or problem is unknown.
     """
-    if kind not in KINDS or problem not in PROBLEMS:
-        raise ValueError(f"kind is one of {KINDS}, problem one of {PROBLEMS}")
+    if kind not in (*KINDS, IMAGES) or problem not in PROBLEMS:
+        raise ValueError(f"kind is one of {(*KINDS, IMAGES)}, problem one of {PROBLEMS}")
     rng = np.random.default_rng(seed)
     n_all = n_rows + n_rows // 2
-    X, signal = _columns(kind, n_all, rng)
+    X: Any
+    X, signal = _images(n_all, rng) if kind == IMAGES else _columns(kind, n_all, rng)
     y, n_classes = _target(problem, signal + 0.1 * rng.normal(size=n_all))
     if kind == "gaps":
         X = with_gaps(X, rng)
     names = () if n_classes is None else tuple(f"class {index}" for index in range(n_classes))
-    train = TrainingData(X.iloc[:n_rows], y[:n_rows], n_classes, names=names)
-    return Table(train, X.iloc[n_rows:].reset_index(drop=True), y[n_rows:])
+    first, rest = (taken(X, rows) for rows in np.split(np.arange(n_all), [n_rows]))
+    return Table(TrainingData(first, y[:n_rows], n_classes, names=names), rest, y[n_rows:])
+
+
+def _images(n: int, rng: np.random.Generator) -> tuple[Images, np.ndarray[Any, Any]]:
+    signal = rng.normal(size=n)
+    slope = np.linspace(-1.0, 1.0, _SIDE)[:, None, None]  # (h, 1, 1)
+    noise = rng.normal(scale=10.0, size=(n, _SIDE, _SIDE, 1))
+    bright = 128.0 + 40.0 * signal[:, None, None, None] * slope + noise  # (n, h, w, 1)
+    return np.clip(bright, 0, 255).astype(np.uint8), signal
 
 
 def _columns(

@@ -1,10 +1,10 @@
 """What each compressor alone changes, on each task: size, latency, quality, cost.
 
-    python benchmarks/compress/alone.py [--tasks a,b]
+    python benchmarks/compress/alone.py [--tasks a,b] [--report]
 
-The teacher is the learner's default configuration; a row per task and compressor, ``none`` among
-them. Sizes and latencies are those of ONNX files over raw columns, losses of the untouched quarter
-of the rows.
+On the twelve tasks of ``tasks.py``. The teacher is a learner's default configuration (LightGBM, or
+a network); a row per task and compressor, ``none`` among them. Sizes, latency and memory are those
+of ONNX files from raw columns or bytes on, losses what the files say of the untouched test part.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import common
 import numpy as np
-from common import AUTOMETA, DATA, Results, Row
-from measuring import timed_file
-from run import NETWORKS, TASKS
+from common import AUTOMETA, Results, Row
+from measuring import file_of
+from run import parsed, parser
+from tasks import Subject, chosen, subjects
 
 CHAINS: dict[str, Sequence[tuple[str, dict[str, Any]]]] = {
     "none": (),
@@ -43,103 +44,82 @@ CHAINS: dict[str, Sequence[tuple[str, dict[str, Any]]]] = {
 
 
 def benchmark(options: Any, results: Results) -> None:
-    index = {row["name"]: row for row in Results(options.data / "index.csv").rows}
     done = {(row["task"], row["compressor"]) for row in results.rows}
-    for name in options.tasks.split(","):
-        missing = [title for title in CHAINS if (name, title) not in done]
-        if missing:
-            for row in run_task(index[name], options, missing):
-                results.add(row)
+    for subject in chosen(subjects(options.data, options.fashion), options.names):
+        missing = [title for title in CHAINS if (subject.name, title) not in done]
+        for row in run_task(subject, missing) if missing else ():
+            results.add(row)
 
 
-def run_task(entry: Any, options: Any, titles: Sequence[str]) -> Iterator[Row]:
+def run_task(subject: Subject, titles: Sequence[str]) -> Iterator[Row]:
     """Compresses one teacher in each way; gives each row as soon as it is known."""
-    from autometa import CompressContext, FitContext, NotApplicable
+    from autometa import CompressContext, FitContext
     from autometa.evaluate import training_data
     from autometa.plugins import load_plugins
     from autometa.prepared import open_prepared
     from autometa.resolve import resolve
 
     registry = load_plugins()
-    learner = "mlp" if TASKS[entry["name"]] is NETWORKS else "lightgbm"
     with common.workspace() as place:
-        task = {
-            "name": "alone",
-            "data": {
-                "source": str(options.data / f"{entry['name']}.parquet"),
-                "target": entry["target"],
-            },
-            "validation": {"kind": "holdout", "test_fraction": 0.25},
-            "budget": {"trials": 1},
-            "knowledge": [],
-            "tracking": "none",
-        }
+        task = {**subject.task(place.folder), "budget": {"trials": 1}}
         place.run([AUTOMETA, "optimize", place.write_task(task)])
-        prepared = open_prepared(place.study("alone") / "data")
+        prepared = open_prepared(place.study(subject.name) / "data")
         data, rng = training_data(prepared, 0, 1.0, 0)
         students = {
-            name: _maker(e.spec.factory)
-            for name, e in registry.learners.items()
-            if "soft_labels" in e.spec.capabilities
+            name: resolve(entry.spec.factory)
+            for name, entry in registry.learners.items()
+            if "soft_labels" in entry.spec.capabilities
         }
-        teacher = resolve(registry.learner(learner).spec.factory)({}).fit(data, FitContext(rng=rng))
+        started = time.process_time()
+        factory = registry.learner(subject.learner).spec.factory
+        teacher = resolve(factory)({}).fit(data, FitContext(rng=rng))
+        spent = time.process_time() - started
         for title in titles:
+            known = {
+                "task": subject.name,
+                "learner": subject.learner,
+                "compressor": title,
+                "metric": subject.metric,
+                "teacher_cpu_seconds": round(spent, 2),
+            }
             context = CompressContext(data, FitContext(rng=np.random.default_rng(1)), students)
-            model, started = teacher, time.process_time()
-            known = {"task": entry["name"], "learner": learner, "compressor": title}
-            try:
-                for name, config in CHAINS[title]:
-                    spec = registry.compressor(name).spec
-                    if not {"*", model.format} & set(spec.consumes):
-                        raise NotApplicable(f"{name} does not take {model.format}")
-                    model = resolve(spec.factory)(config).compress(model, context)
-                cost = time.process_time() - started
-                yield {**known, **figures(model, prepared), "cpu_seconds": round(cost, 2)}
-            except NotApplicable as declined:
-                yield {**known, "declined": declined.reason}
+            yield {**known, **compressed(registry, teacher, context, title, prepared)}
 
 
-def _maker(factory: str) -> Any:
+def compressed(registry: Any, model: Any, context: Any, title: str, prepared: Any) -> Row:
+    """Gives what one chain makes of a model, and what it costs."""
+    from autometa import NotApplicable
     from autometa.resolve import resolve
 
-    return resolve(factory)
-
-
-def figures(model: Any, prepared: Any) -> Row:
-    """Gives loss, and size and latency of the ONNX file; a dynamic graph has only the first."""
-    from autometa import NotApplicable
-
-    rows = prepared.split.test_rows()
-    X, y = prepared.X.iloc[rows], prepared.y[rows]
-    answers = model.predict(X)
-    if prepared.n_classes is None:
-        loss = float(np.sqrt(np.mean(np.square(answers - y))))
-    else:
-        loss = float((answers.argmax(axis=1) != y).mean())
+    started = time.process_time()
+    try:
+        for name, config in CHAINS[title]:
+            spec = registry.compressor(name).spec
+            if not {"*", model.format} & spec.consumes:
+                raise NotApplicable(f"{name} does not take {model.format}")
+            model = resolve(spec.factory)(config).compress(model, context)
+    except NotApplicable as declined:
+        return {"declined": declined.reason}
+    cost = round(time.process_time() - started, 2)
     with tempfile.TemporaryDirectory() as name:
-        try:
-            model.export("onnx", Path(name))
-        except NotApplicable as declined:
-            return {"loss": loss, "declined": f"export: {declined.reason}"}
-        return {"loss": loss, **timed_file(Path(name) / "model.onnx", X)}
+        file = file_of(model, prepared, Path(name), title)
+        if file is None:
+            return {"cpu_seconds": cost, "declined": "it cannot be written as ONNX"}
+        return {"loss": file.loss, **file.figures(), "cpu_seconds": cost}
 
 
 def report(rows: Sequence[Row]) -> str:
-    columns = ("task", "learner", "compressor", "loss", "kib", "us", "cpu_seconds", "declined")
+    numbers = ("loss", "kib", "gzip_kib", "ms", "memory_mib", "cpu_seconds")
     shown = [
         {
-            key: common.number(row, key)
-            if key in ("loss", "kib", "us", "cpu_seconds") and row.get(key)
-            else row.get(key, "")
-            for key in columns
+            **{key: row.get(key, "") for key in ("task", "learner", "compressor")},
+            **{key: common.number(row, key) if row.get(key) else "" for key in numbers},
+            "declined": row.get("declined", ""),
         }
         for row in rows
     ]
-    return common.markdown(shown, columns)
+    return common.markdown(shown)
 
 
 if __name__ == "__main__":
-    parser = common.parser(__doc__, "compress_alone.csv")
-    parser.add_argument("--data", type=Path, default=DATA, help="folder of tables with index.csv")
-    parser.add_argument("--tasks", default=",".join(TASKS), help="some of the twelve")
-    common.main(parser.parse_args(), benchmark, report)
+    common.main(parsed(parser("compress_alone.csv")), benchmark, report)

@@ -245,3 +245,14 @@ def test_values_are_combined_with_the_constant_and_a_bias():
     combination = Combination((Pool("linear", (0.9, 0.2), (0.5,)),), (10.0,))
     got = run(graph, [[OnnxOutput.values(scores)]], X, combination=combination)["value"]
     np.testing.assert_allclose(got.ravel(), [0.9 + 2.5, 1.8 + 2.5], rtol=1e-6)
+
+
+def test_operator_with_several_outputs_gives_all_of_them():
+    X = pd.DataFrame({"x": [1.0, 3.0]})
+    graph = OnnxGraph()
+    x = graph.encode(plan_of(NumericStep(column="x", impute=0.0)))
+    wide = graph.node("Concat", x, graph.node("Neg", x), axis=1)
+    left, right = graph.nodes("Split", wide, n_outputs=2, axis=1, num_outputs=2)
+    scores = graph.scores(graph.node("Sub", graph.node("Mul", left, left), right), 1)
+    got = run(graph, [[OnnxOutput.values(scores)]], X)["value"]
+    np.testing.assert_allclose(got.ravel(), [2.0, 12.0])

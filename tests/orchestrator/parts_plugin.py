@@ -107,6 +107,15 @@ def autometa_compressors():
             factory=f"{__file__}:Refuse",
             space=f"{__file__}:no_space",
         ),
+        CompressorSpec(
+            name="pictures",
+            stage="prune",
+            consumes=frozenset({"*"}),
+            produces="*",
+            factory=f"{__file__}:Trim",
+            space=f"{__file__}:trim_space",
+            modalities=frozenset({"image"}),
+        ),
         *(
             CompressorSpec(
                 name=name.lower(),

@@ -200,6 +200,14 @@ def test_compressor_of_other_models_is_not_applicable(run: Run) -> None:
     assert result.report["trials"]["not_applicable"] == len(declined)
 
 
+def test_compressor_of_other_data_is_left_out(run: Run) -> None:
+    search = {"learners": ["slope"], "compressors": None}
+    result = run(12, search=search, objectives=["log_loss", "size_kib"])
+    assert {t.params["compress.prune"] for t in result.trials} == {"none", "trim"}
+    with pytest.raises(PluginError, match="'pictures' does not take models of tabular data"):
+        run(4, search={"learners": ["slope"], "compressors": ["pictures"]}, name="named")
+
+
 def test_constraint_is_met_by_compressing(run: Run) -> None:
     search = {"learners": ["slope"], "compressors": ["trim"]}
     result = run(20, search=search, constraints={"size_kib": 8})

@@ -52,3 +52,27 @@ class TestToOnnx(CompressorContract):
     spec = "to_onnx"
     learner = "mlp"
     problem = "multiclass"
+
+
+@pytest.mark.slow
+class TestPruneImageNetwork(CompressorContract):
+    spec = "prune"
+    learner = "residual_cnn"
+    problem = "multiclass"
+    modality = "image"
+
+
+@pytest.mark.slow
+class TestDistillImageNetwork(CompressorContract):
+    spec = "distill_network"
+    learner = "residual_cnn"
+    problem = "binary"
+    modality = "image"
+
+
+@pytest.mark.slow
+class TestImagesToOnnx(CompressorContract):
+    spec = "to_onnx"
+    learner = "cnn"
+    problem = "regression"
+    modality = "image"

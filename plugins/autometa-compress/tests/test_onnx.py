@@ -55,7 +55,7 @@ def test_quantized_graph_is_smaller_and_near(
     assert np.array_equal(OnnxModel.load(tmp_path).predict(context.data.X), answers)
 
 
-@pytest.mark.parametrize("kind", ["none", "int8_static", "float16"])
+@pytest.mark.parametrize("kind", ["none", *KINDS])
 def test_file_from_raw_columns_says_the_same(
     made: tuple[Model, OnnxModel, CompressContext], kind: str, tmp_path: Path
 ) -> None:

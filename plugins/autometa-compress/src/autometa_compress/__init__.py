@@ -13,6 +13,8 @@ from autometa import CompressorSpec, hookimpl
 
 _TREES = frozenset({"trees", "lightgbm"})
 _NETWORK = frozenset({"torch"})
+_TABLES = frozenset({"tabular"})
+_TABLES_ONLY = ("distill_boosting", "distill_linear")
 
 
 @hookimpl
@@ -56,5 +58,6 @@ def _spec(
         produces=produces,
         factory=f"autometa_compress.{module}:{cls}",
         space=f"autometa_compress.{module}:{cls}.space",
+        modalities=_TABLES if name in _TABLES_ONLY else _TABLES | {"image"},
         summary=_SUMMARIES[name],
     )

@@ -6,6 +6,8 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from autometa import CompressContext, Compressor, Model, NotApplicable, Space
 from autometa_compress.teaching import taught
 
@@ -23,10 +25,12 @@ class Distill(Compressor):
     Class attributes:
         DEFAULTS: A value for every parameter of the space.
         STUDENT: Names of learners by problem.
+        IMAGE_STUDENT: Name of the learner of images.
     """
 
     DEFAULTS: ClassVar[Mapping[str, Any]] = {}
     STUDENT: ClassVar[Mapping[str, str]] = {}
+    IMAGE_STUDENT: ClassVar[str] = ""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
@@ -36,13 +40,19 @@ class Distill(Compressor):
     def student_config(self) -> dict[str, Any]:
         """Gives the hyperparameters of the student."""
 
+    def image_student_config(self) -> dict[str, Any]:
+        """Gives those of the student of images."""
+        raise NotApplicable(f"{type(self).__name__} has no student of images")
+
     def compress(self, model: Model, context: CompressContext) -> Model:
         """Gives the student.
 
         Raises:
             NotApplicable: If the learner that the student is of is not installed, or declines.
         """
-        name = self.STUDENT[context.data.problem]
+        is_image = isinstance(context.data.X, np.ndarray)
+        config = self.image_student_config() if is_image else self.student_config()
+        name = self.IMAGE_STUDENT if is_image else self.STUDENT[context.data.problem]
         if name not in context.students:
             raise NotApplicable(f"the learner {name} is not installed")
         rows = taught(
@@ -52,7 +62,7 @@ class Distill(Compressor):
             extra=float(self.config["invented"]),
             hard=float(self.config["hard"]),
         )
-        return context.students[name](self.student_config()).fit(rows, context.fit)
+        return context.students[name](config).fit(rows, context.fit)
 
 
 def _teaching() -> dict[str, BaseDistribution]:
@@ -119,7 +129,11 @@ class DistillLinear(Distill):
 
 
 class DistillNetwork(Distill):
-    """Trains a multilayer perceptron with few hidden units."""
+    """Trains a small network: a multilayer perceptron, or of images a plain convolutional one.
+
+    Of images ``width`` and ``layers`` count differently: a quarter of the width are the channels of
+    the first convolution, and there is one convolution more than layers. Embeddings are of columns.
+    """
 
     DEFAULTS: ClassVar[Mapping[str, Any]] = {
         **_AS_TOLD,
@@ -129,6 +143,7 @@ class DistillNetwork(Distill):
         "learning_rate": 0.04,
     }
     STUDENT: ClassVar[Mapping[str, str]] = {"classification": "mlp", "regression": "mlp"}
+    IMAGE_STUDENT: ClassVar[str] = "cnn"
 
     @staticmethod
     def space() -> Space:
@@ -157,4 +172,15 @@ class DistillNetwork(Distill):
             "activation": "relu",
             "dropout": 0.0,
             "weight_decay": 1e-3,
+        }
+
+    def image_student_config(self) -> dict[str, Any]:
+        """Gives channels and depth, and a rate for shared weights, which add up many gradients."""
+        return {
+            "width": max(2, int(self.config["width"]) // 4),
+            "depth": int(self.config["layers"]) + 1,
+            "learning_rate": 0.1 * float(self.config["learning_rate"]),
+            "dropout": 0.0,
+            "weight_decay": 1e-3,
+            "shift": 0,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,9 +23,9 @@ def fewer_units(model: Any, ratio: float, refit: float, context: CompressContext
     magnitude of a group as its importance; Hinton et al. 2015 (training on answers).
 
     Args:
-        model: With ``module``, ``plan``, ``outputs`` and ``with_module``, as the networks for
-            tables of autometa-torch.
-        ratio: Share of the units of every hidden layer that goes, in (0, 1).
+        model: With ``module``, ``encode``, ``samples`` and ``with_module``, as
+            `autometa_torch.NetworkModel`.
+        ratio: Share of the units, or channels, of every hidden layer that goes, in (0, 1).
         refit: Length of the training, in units of some 200 steps, > 0.
         context: The rows that are trained on, and invented ones.
 
@@ -37,15 +38,13 @@ def fewer_units(model: Any, ratio: float, refit: float, context: CompressContext
     if module is None:
         raise NotApplicable(f"no unit goes at a ratio of {ratio:.3g}")
     rows = taught(model, context, temperature=1.0, extra=0.5, hard=0.1)
-    target = model.outputs.standardised(np.asarray(rows.y))
-    samples = autometa_torch.Samples.of(
-        model.plan.transform(rows.X), target, rows.n_classes, rows.sample_weight
-    )
     steps = int(np.clip(200 * refit, _FEWEST_STEPS, _MOST_STEPS))
     recipe = autometa_torch.Recipe(
         learning_rate=0.01, max_steps=steps, min_epochs=1, schedule="decay"
     )
-    trained = autometa_torch.train(module, samples, recipe, replace(context.fit, init=None))
+    trained = autometa_torch.train(
+        module, model.samples(rows), recipe, replace(context.fit, init=None)
+    )
     return model.with_module(trained)  # type: ignore[no-any-return]
 
 
@@ -58,6 +57,7 @@ def _narrower(module: Any, ratio: float, sample: Any) -> Any:
     for parameter in copied.parameters():
         parameter.requires_grad_(True)
     before = sum(p.numel() for p in copied.parameters())
+    kept = _kept(copied, sample)
     with warnings.catch_warnings():
         # Parameters outside known layers stay as they are: they are among the ignored ones.
         warnings.simplefilter("ignore", UserWarning)
@@ -65,13 +65,25 @@ def _narrower(module: Any, ratio: float, sample: Any) -> Any:
             copied,
             (sample,),
             importance=torch_pruning.importance.GroupMagnitudeImportance(),
-            pruning_ratio=ratio,
-            ignored_layers=_kept(copied, sample),
+            pruning_ratio=min(ratio, _largest_ratio(copied, kept)),
+            ignored_layers=kept,
         )
         pruner.step()
     with torch.no_grad():
         copied(sample)
     return copied if sum(p.numel() for p in copied.parameters()) < before else None
+
+
+def _largest_ratio(module: Any, kept: Sequence[Any]) -> float:
+    """Gives the ratio at which the narrowest layer keeps one unit; at more it would lose none."""
+    from torch import nn
+
+    widths = [
+        layer.weight.shape[0]
+        for layer in module.modules()
+        if isinstance(layer, nn.Linear | nn.Conv2d) and not any(layer is k for k in kept)
+    ]
+    return 1.0 - 1.001 / min(widths, default=1)
 
 
 def _kept(module: Any, sample: Any) -> list[Any]:

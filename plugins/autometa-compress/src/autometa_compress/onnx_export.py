@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import logging
-import warnings
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from autometa import CompressContext, Compressor, Model, NotApplicable, Space
-from autometa_compress.onnx_model import INPUT, OUTPUT, OnnxModel
+from autometa_compress.onnx_model import INPUT, OUTPUT, OnnxImages, OnnxModel
 
 _OPSET = 17
+"""Old enough for every device whose opset a task may name."""
 
 
 class ToOnnx(Compressor):
@@ -26,35 +26,26 @@ class ToOnnx(Compressor):
         """Gives the same network for another runtime.
 
         Raises:
-            NotApplicable: If it is not a network for tables.
+            NotApplicable: If it is no network for tables or images, or has a layer that cannot be
+                written.
         """
         network: Any = model
-        if not hasattr(network, "plan") or not hasattr(network, "module"):
-            raise NotApplicable(f"a {model.format} model has no network over encoded columns")
-        sample = network.encode(context.data.X[:2])
-        return OnnxModel(network.plan, _graph(network.module, sample), asdict(network.outputs))
+        if hasattr(network, "plan") and hasattr(network, "module"):
+            core = _graph(network, context)
+            return OnnxModel(network.plan, core, asdict(network.outputs))
+        if hasattr(network, "normalisation") and hasattr(network, "module"):
+            own = network.normalisation
+            inputs = {"shape": network.shape, "mean": own.mean, "spread": own.spread}
+            return OnnxImages(inputs, _graph(network, context), asdict(network.outputs))
+        raise NotApplicable(f"a {model.format} model has no network over encoded rows")
 
 
-def _graph(module: Any, sample: Any) -> bytes:
-    """Gives the graph of a module, weights inside and shapes of single tensors left out."""
-    import onnx
-    import torch
+def _graph(network: Any, context: CompressContext) -> bytes:
+    """Gives the graph of a network's module, weights inside."""
+    from autometa_torch import PlainGraph
 
-    buffer: Any = io.BytesIO()
-    with warnings.catch_warnings():
-        # The exporter that follows needs a package of 200 MB for the same graph.
-        warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        torch.onnx.export(
-            module.eval(),
-            (sample,),
-            buffer,
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_axes={INPUT: {0: "n"}, OUTPUT: {0: "n"}},
-            opset_version=_OPSET,
-            dynamo=False,
-        )
-    graph = onnx.load_from_string(buffer.getvalue())
-    del graph.graph.value_info[:]
-    return bytes(graph.SerializeToString(deterministic=True))
+    shape = network.encode(context.data.X[:1]).shape[1:]
+    graph = PlainGraph(opset=_OPSET)
+    raw = network.module.to_onnx(graph, INPUT)
+    inputs = (INPUT, np.float32, shape)
+    return graph.to_bytes(inputs, raw, OUTPUT, network.n_classes or 1)

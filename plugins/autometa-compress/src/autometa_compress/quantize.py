@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from autometa import CompressContext, Compressor, Model, NotApplicable, Space
-from autometa_compress.onnx_model import INPUT, OnnxModel
+from autometa_compress.onnx_model import INPUT, OnnxNetwork
 from autometa_compress.teaching import Array
 
 KINDS = ("int8_static", "int8_dynamic", "float16")
@@ -49,19 +49,17 @@ class Quantize(Compressor):
         Raises:
             NotApplicable: If it is no graph of ours, or the graph was quantized before.
         """
-        if not isinstance(model, OnnxModel):
+        if not isinstance(model, OnnxNetwork):
             raise NotApplicable(f"needs a graph that to_onnx wrote, got {type(model).__name__}")
-        X = context.data.X
-        if not isinstance(X, pd.DataFrame):
-            raise NotApplicable("needs rows of a table to measure ranges")
-        kind = self.config["kind"]
-        if kind == "float16":
-            return OnnxModel(model.plan, _halved(model.core), model.outputs)
-        rng = context.fit.rng
-        rows = rng.choice(len(X), size=min(len(X), _CALIBRATION_ROWS), replace=False)
-        Z = model.plan.transform(X.iloc[np.sort(rows)])
-        core = _static(model.core, Z) if kind == "int8_static" else _dynamic(model.core)
-        return OnnxModel(model.plan, core, model.outputs)
+        if self.config["kind"] == "float16":
+            return model.with_core(_halved(model.core))
+        if self.config["kind"] == "int8_dynamic":
+            return model.with_core(_dynamic(model.core))
+        X: Any = context.data.X
+        n = min(len(X), _CALIBRATION_ROWS)
+        rows = np.sort(context.fit.rng.choice(len(X), size=n, replace=False))
+        Z = model.encode(X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows])
+        return model.with_core(_static(model.core, Z))
 
 
 class _Rows:

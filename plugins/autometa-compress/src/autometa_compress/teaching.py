@@ -76,17 +76,30 @@ def invented_rows(X: Any, n: int, rng: np.random.Generator) -> Any:
     """Gives n rows of which a part of the values come from other rows.
 
     Args:
-        X: (m, d) DataFrame, whose columns are mixed; or images, which are mirrored and moved.
+        X: (m, d) DataFrame, whose columns are mixed; or (m, h, w, c) images, each of which is moved
+            by up to a fourteenth of its side, its edge repeated.
         n: How many.
         rng: Draws.
     """
     rows = rng.integers(len(X), size=n)
     if not isinstance(X, pd.DataFrame):
-        shift = rng.integers(-2, 3, size=2)
-        return np.roll(X[rows], shift, axis=(1, 2))
+        return _moved(X[rows], rng)
     columns = {}
     for position, name in enumerate(X.columns):
         is_swapped = rng.random(n) < _SWAPPED
         source = np.where(is_swapped, rng.integers(len(X), size=n), rows)
         columns[name] = X.iloc[:, position].take(source).reset_index(drop=True)
     return pd.DataFrame(columns)
+
+
+def _moved(images: Array, rng: np.random.Generator) -> Array:
+    """Moves each image a little; (n, h, w, c) in and out."""
+    n, height, width = images.shape[:3]
+    most = max(1, min(height, width) // 14)
+    wide = np.pad(images, [(0, 0), (most, most), (most, most), (0, 0)], mode="edge")
+    down, right = rng.integers(0, 2 * most + 1, size=(2, n))
+    moved = np.empty_like(images)
+    for y, x in np.unique(np.column_stack([down, right]), axis=0):
+        own = (down == y) & (right == x)
+        moved[own] = wide[own, y : y + height, x : x + width]
+    return moved

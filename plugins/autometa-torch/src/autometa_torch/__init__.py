@@ -17,14 +17,18 @@ if TYPE_CHECKING:
     from autometa_torch.models import NetworkModel as NetworkModel
     from autometa_torch.models import TabularNetwork as TabularNetwork
     from autometa_torch.networks import Network as Network
+    from autometa_torch.onnx_images import ImageGraph as ImageGraph
+    from autometa_torch.onnx_images import PlainGraph as PlainGraph
     from autometa_torch.training import Recipe as Recipe
     from autometa_torch.training import Samples as Samples
     from autometa_torch.training import train as train
 
 _HOMES = {
+    "ImageGraph": "onnx_images",
     "ImageNetworkModel": "models",
     "Network": "networks",
     "NetworkModel": "models",
+    "PlainGraph": "onnx_images",
     "Recipe": "training",
     "Samples": "training",
     "TabularNetwork": "models",

@@ -1,8 +1,8 @@
-"""An ONNX graph from bytes of images to the answer."""
+"""ONNX graphs without a table in front: a bare network, and one from bytes of images on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,12 +10,12 @@ import numpy as np
 
 from autometa import NotApplicable
 
-_OPSET, _IR = 21, 10
+OPSET, IR = 21, 10
 INPUT = "images"
 
 
 class Graph(Protocol):
-    """What layers are written into: `ImageGraph`, or `autometa.OnnxGraph`."""
+    """What layers are written into: a `PlainGraph`, or `autometa.OnnxGraph`."""
 
     def constant(self, values: Any, dtype: Any = None) -> str:
         """Gives the name of a constant."""
@@ -23,27 +23,31 @@ class Graph(Protocol):
     def node(self, op: str, *inputs: str, **attributes: Any) -> str:
         """Adds an operator; gives the name of its output."""
 
+    def nodes(self, op: str, *inputs: str, n_outputs: int, **attributes: Any) -> tuple[str, ...]:
+        """Adds an operator with several outputs; gives their names."""
 
-class ImageGraph:
-    """One file for one model; its input is ``images``, uint8 (n, h, w, c).
+
+class PlainGraph:
+    """Nodes and constants of one file with one input and one output.
 
     Args:
-        shape: (h, w, c).
+        opset: Of ai.onnx.
 
     Raises:
         NotApplicable: If onnx is not installed.
     """
 
-    def __init__(self, shape: Sequence[int]) -> None:
+    def __init__(self, opset: int = OPSET) -> None:
         try:
             import onnx  # noqa: F401
         except ImportError as exc:
             raise NotApplicable(
                 "onnx is not installed: pip install 'autometa-core[export]'"
             ) from exc
-        self._shape = list(shape)
+        self._opset = opset
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
+        self._count = 0
 
     def constant(self, values: Any, dtype: Any = None) -> str:
         """Gives the name of a constant."""
@@ -55,14 +59,70 @@ class ImageGraph:
 
     def node(self, op: str, *inputs: str, **attributes: Any) -> str:
         """Adds an operator; gives the name of its output."""
-        name = f"@{len(self._nodes)}"
-        self._add(op, inputs, name, attributes)
-        return name
+        return self.nodes(op, *inputs, n_outputs=1, **attributes)[0]
 
-    def _add(self, op: str, inputs: Sequence[str], output: str, attributes: dict[str, Any]) -> None:
+    def nodes(self, op: str, *inputs: str, n_outputs: int, **attributes: Any) -> tuple[str, ...]:
+        """Adds an operator with several outputs; gives their names."""
+        names = tuple(f"@{self._count + index}" for index in range(n_outputs))
+        self._count += n_outputs
+        self._add(op, inputs, names, attributes)
+        return names
+
+    def _add(
+        self, op: str, inputs: Sequence[str], outputs: Sequence[str], attributes: Mapping[str, Any]
+    ) -> None:
         from onnx import helper
 
-        self._nodes.append(helper.make_node(op, inputs, [output], **attributes))
+        name = f"node{len(self._nodes)}"
+        self._nodes.append(helper.make_node(op, inputs, outputs, name=name, **attributes))
+
+    def to_bytes(
+        self, inputs: tuple[str, type, Sequence[int]], answer: str, name: str, width: int
+    ) -> bytes:
+        """Ends the graph.
+
+        Args:
+            inputs: Name, NumPy type and shape of the input, rows left out.
+            answer: Name of what is given, (n, width) float32.
+            name: What the output is called.
+            width: Number of columns.
+        """
+        import onnx
+        from onnx import TensorProto, helper
+
+        self._add("Identity", [answer], [name], {})
+        source, kind, shape = inputs
+        elements = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
+        graph = helper.make_graph(
+            self._nodes,
+            "autometa",
+            [helper.make_tensor_value_info(source, elements, ["n", *shape])],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width])],
+            self._constants,
+        )
+        model = helper.make_model(
+            graph,
+            producer_name="autometa",
+            opset_imports=[helper.make_opsetid("", self._opset)],
+            ir_version=IR if self._opset >= OPSET else 8,
+        )
+        onnx.checker.check_model(model)
+        return bytes(model.SerializeToString(deterministic=True))
+
+
+class ImageGraph(PlainGraph):
+    """One file for one model; its input is ``images``, uint8 (n, h, w, c).
+
+    Args:
+        shape: (h, w, c).
+
+    Raises:
+        NotApplicable: If onnx is not installed.
+    """
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        self._shape = list(shape)
 
     def numbers(self, mean: Sequence[float], spread: Sequence[float]) -> str:
         """Gives (n, c, h, w) float32: channels first, normalised."""
@@ -73,31 +133,23 @@ class ImageGraph:
         )
         return self.node("Div", self.node("Sub", x, centers), spreads)
 
-    def write(self, path: Path, answer: str, name: str, width: int) -> None:
-        """Ends the graph and writes the file.
+    def write(self, path: Path, raw: str, outputs: Mapping[str, Any]) -> None:
+        """Ends the graph with the answer and writes the file.
+
+        The output is ``probabilities`` (n, n_classes), or ``value`` (n, 1).
 
         Args:
             path: Of the file.
-            answer: Name of what is given, (n, width) float32.
-            name: What the output is called: ``probabilities`` or ``value``.
-            width: Number of columns.
+            raw: Name of (n, n_classes) logits, or of (n, 1) standardised values.
+            outputs: What they mean, by the fields of `autometa_torch.models.network.Outputs`.
         """
-        import onnx
-        from onnx import TensorProto, helper
-
-        self._add("Identity", [answer], name, {})
-        graph = helper.make_graph(
-            self._nodes,
-            "autometa",
-            [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["n", *self._shape])],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width])],
-            self._constants,
-        )
-        model = helper.make_model(
-            graph,
-            producer_name="autometa",
-            opset_imports=[helper.make_opsetid("", _OPSET)],
-            ir_version=_IR,
-        )
-        onnx.checker.check_model(model)
-        path.write_bytes(model.SerializeToString(deterministic=True))
+        n_classes = outputs["n_classes"]
+        if n_classes is None:
+            factors = [self.constant(outputs[key], np.float32) for key in ("spread", "center")]
+            raw = self.node("Add", self.node("Mul", raw, factors[0]), factors[1])
+            ends = [self.constant(outputs[key], np.float32) for key in ("lowest", "highest")]
+            answer, name = self.node("Clip", raw, *ends), "value"
+        else:
+            answer, name = self.node("Softmax", raw, axis=1), "probabilities"
+        inputs = (INPUT, np.uint8, self._shape)
+        path.write_bytes(self.to_bytes(inputs, answer, name, n_classes or 1))

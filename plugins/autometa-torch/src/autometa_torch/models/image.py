@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autometa import NotApplicable
+from autometa import NotApplicable, TrainingData
 from autometa_torch.models.network import NetworkModel, Outputs
 from autometa_torch.networks import Network
 from autometa_torch.onnx_images import ImageGraph
+from autometa_torch.training import Samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,6 +91,13 @@ class ImageNetworkModel(NetworkModel):
         """Gives this model with another network, see `NetworkModel.with_module`."""
         return type(self)(self.shape, self.normalisation, module, self.outputs)
 
+    def samples(self, data: TrainingData) -> Samples:
+        """Gives bytes that are normalised batch by batch, see `NetworkModel.samples`."""
+        y = self.outputs.standardised(np.asarray(data.y))
+        return Samples.of(
+            np.asarray(data.X), y, data.n_classes, data.sample_weight, self.normalisation
+        )
+
     def export(self, format: str, folder: Path) -> None:
         """Writes ``model.onnx``: ``images`` uint8 (n, h, w, c) in, the answer out.
 
@@ -99,14 +108,7 @@ class ImageNetworkModel(NetworkModel):
         graph = ImageGraph(self.shape)
         own, own_inputs = self.outputs, self.normalisation
         raw = self.module.to_onnx(graph, graph.numbers(own_inputs.mean, own_inputs.spread))
-        if own.n_classes is None:
-            factors = [graph.constant(value, np.float32) for value in (own.spread, own.center)]
-            raw = graph.node("Add", graph.node("Mul", raw, factors[0]), factors[1])
-            ends = [graph.constant(end, np.float32) for end in (own.lowest, own.highest)]
-            raw, name = graph.node("Clip", raw, *ends), "value"
-        else:
-            raw, name = graph.node("Softmax", raw, axis=1), "probabilities"
-        graph.write(folder / "model.onnx", raw, name, own.n_classes or 1)
+        graph.write(folder / "model.onnx", raw, asdict(own))
 
     def save_inputs(self, folder: Path) -> None:
         """Writes shape and normalisation."""

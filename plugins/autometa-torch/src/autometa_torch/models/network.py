@@ -14,8 +14,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from autometa import Model, OnnxOutput, OnnxScores
+from autometa import Model, OnnxOutput, OnnxScores, TrainingData
 from autometa_torch.networks import Network, build
+from autometa_torch.training.samples import Samples
 from autometa_torch.training.threads import threads
 
 if TYPE_CHECKING:
@@ -112,6 +113,14 @@ class NetworkModel(Model):
 
         Args:
             module: Takes and gives the same shapes. Its layers may be narrower.
+        """
+
+    @abstractmethod
+    def samples(self, data: TrainingData) -> Samples:
+        """Gives rows as `autometa_torch.train` takes them, so that `module` can go on learning.
+
+        Args:
+            data: Rows as `predict` takes them; targets in the user's units, or soft labels.
         """
 
     @abstractmethod

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autometa import EncodingPlan, OnnxGraph, OnnxOutput
+from autometa import EncodingPlan, OnnxGraph, OnnxOutput, TrainingData
 from autometa_torch.models.network import NetworkModel, Outputs
 from autometa_torch.networks import Network
+from autometa_torch.training import Samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,12 @@ class TabularNetwork(NetworkModel):
     def with_module(self, module: Network) -> Self:
         """Gives this model with another network, see `NetworkModel.with_module`."""
         return type(self)(self.plan, module, self.outputs)
+
+    def samples(self, data: TrainingData) -> Samples:
+        """Gives encoded rows, see `NetworkModel.samples`."""
+        Z = self.encode(data.X).numpy()
+        y = self.outputs.standardised(np.asarray(data.y))
+        return Samples.of(Z, y, data.n_classes, data.sample_weight)
 
     def to_onnx(self, graph: OnnxGraph) -> OnnxOutput:
         """Writes itself into a graph, see `Model.to_onnx`."""

@@ -122,20 +122,30 @@ class ConvolutionBlock(nn.Module):
         hidden: Channels between the convolutions.
         n_out: Channels that go out.
         stride: 2 halves the image.
+        projects: Whether the shortcut is a convolution; None: only where it must be. A block that
+            was pruned keeps its own, even if the channels on both sides have become as many.
     """
 
-    def __init__(self, n_in: int, hidden: int, n_out: int, stride: int) -> None:
+    def __init__(
+        self, n_in: int, hidden: int, n_out: int, stride: int, projects: bool | None = None
+    ) -> None:
         super().__init__()
         self.first = convolution(n_in, hidden, 3, stride)
         self.first_norm = nn.BatchNorm2d(hidden)
         self.second = convolution(hidden, n_out, 3)
         self.second_norm = nn.BatchNorm2d(n_out)
         self.shortcut: nn.Module = nn.Identity()
-        if stride > 1 or n_in != n_out:
+        if stride > 1 or n_in != n_out if projects is None else projects:
             self.shortcut = nn.Sequential(
                 convolution(n_in, n_out, 1, stride), nn.BatchNorm2d(n_out)
             )
         self.activation = nn.ReLU()
+
+    def shape(self) -> list[int | bool]:
+        """Gives all arguments but the first, as the layers are now."""
+        projects = not isinstance(self.shortcut, nn.Identity)
+        first, second = self.first, self.second
+        return [first.out_channels, second.out_channels, int(first.stride[0]), projects]
 
     def forward(self, x: Tensor) -> Tensor:
         """Gives (n, n_out, h / stride, w / stride)."""
@@ -163,7 +173,7 @@ class ResidualCNNNetwork(ImageNetwork):
     Args:
         channels: Of the images.
         stem: Channels of the first convolution.
-        blocks: (hidden channels, channels, stride) of each block.
+        blocks: Arguments of each `ConvolutionBlock` but the first.
         n_outputs: Logits, or 1.
         reduce: See `ImageNetwork`.
     """
@@ -174,7 +184,7 @@ class ResidualCNNNetwork(ImageNetwork):
         self,
         channels: int,
         stem: int,
-        blocks: Sequence[tuple[int, int, int]],
+        blocks: Sequence[Sequence[int]],
         n_outputs: int,
         *,
         reduce: int = 1,
@@ -183,9 +193,10 @@ class ResidualCNNNetwork(ImageNetwork):
         self.stem = convolution(channels, stem, 3)
         self.norm = nn.BatchNorm2d(stem)
         self.activation = nn.ReLU()
-        before = [stem, *(n_out for _, n_out, _ in blocks)]
+        before = [stem, *(block[1] for block in blocks)]
         self.blocks = nn.ModuleList(
-            ConvolutionBlock(n_in, *block) for n_in, block in zip(before, blocks, strict=False)
+            ConvolutionBlock(n_in, *block)  # type: ignore[arg-type]
+            for n_in, block in zip(before, blocks, strict=False)
         )
         self.head = linear(before[-1], n_outputs)
 
@@ -196,9 +207,7 @@ class ResidualCNNNetwork(ImageNetwork):
             "kind": self.kind,
             "channels": self.stem.in_channels,
             "stem": self.stem.out_channels,
-            "blocks": [
-                [b.first.out_channels, b.second.out_channels, b.first.stride[0]] for b in blocks
-            ],
+            "blocks": [block.shape() for block in blocks],
             "n_outputs": self.head.out_features,
             "reduce": self.reduce,
         }
