@@ -6,6 +6,7 @@ of the scored rows as ``predictions-<fold>.npy``, the model as folder ``model-<f
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import statistics
@@ -41,6 +42,8 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         payload: ``prepared`` (folder), ``fold``, ``fidelity`` (share of the training rows),
             ``learner`` (factory string), ``version`` (of its plugin), ``config``, ``chain`` (list
             of ``stage``, ``name``, ``factory``, ``version``, ``config``, ``consumes``),
+            ``labelling`` (of rows without a target: ``way`` and ``config``; null or absent = they
+            are not used),
             ``students`` (factory by name), ``store`` (folder of models that trials share, or
             null), ``metrics`` (`Metric.to_json`), ``seed``, ``n_threads``,
             ``folder`` (of the trial; exists), ``keep_below`` (loss of the first metric up to
@@ -49,8 +52,9 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
 
     Returns:
         ``scores`` (one per metric), ``model`` (``module:Class`` of what was written, or null),
-        ``fit_seconds``, ``row_seconds`` (to predict one row); or ``invalid`` with the reason why
-        there is no score.
+        ``fit_seconds``, ``row_seconds`` (to predict one row), with labelling
+        ``n_pseudo_labelled`` (rows that got a label); or ``invalid`` with the reason why there is
+        no score.
 
     Raises:
         NotApplicable: If the learner or a compressor declines.
@@ -61,7 +65,7 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     data, rng = training_data(prepared, fold, float(payload["fidelity"]), int(payload["seed"]))
     context = FitContext(rng=rng, deadline=deadline, n_threads=int(payload["n_threads"]))
     started = time.perf_counter()
-    model = make(payload, data, context, str(prepared.info["digest"]))
+    model, n_labelled = _make(payload, prepared, data, context)
     fit_seconds = time.perf_counter() - started
 
     rows = prepared.split.valid_rows(fold)
@@ -83,12 +87,31 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         sample = take(prepared.X, rows[:CHECKED_ROWS])
         if fault := _reading_fault(type(model), folder / f"model-{fold}", sample, predictions):
             return {"invalid": f"{payload['learner']}: {fault}"}
-    return {
+    value = {
         "scores": scores,
         "model": written,
         "fit_seconds": fit_seconds,
         "row_seconds": row_seconds,
     }
+    return value if n_labelled is None else {**value, "n_pseudo_labelled": n_labelled}
+
+
+def _make(
+    payload: Mapping[str, Any], prepared: Prepared, data: TrainingData, context: FitContext
+) -> tuple[Model, int | None]:
+    """Gives the model, and how many rows without a target got a label; None = not asked for."""
+    digest, labelling = str(prepared.info["digest"]), payload.get("labelling")
+    if labelling is None:
+        return make(payload, data, context, digest), None
+    if prepared.unlabelled is None:
+        raise ValueError("the prepared data has no rows without a target")
+    from autometa.pseudolabels import add_pseudo_labels
+
+    rows = prepared.unlabelled.split.train_rows(int(payload["fold"]))
+    more = add_pseudo_labels(payload, data, take(prepared.unlabelled.X, rows), context)
+    # Models are kept by their rows, which are now others.
+    digest = f"{digest} {json.dumps(labelling, sort_keys=True)}"
+    return make(payload, more, context, digest), len(more) - len(data)
 
 
 def training_data(

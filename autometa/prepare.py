@@ -18,14 +18,13 @@ from autometa.images import Rows, require_shape, stacked, taken
 from autometa.inference import numbers_of
 from autometa.loading import load_dataset
 from autometa.prepared import Prepared, open_prepared, write_prepared
+from autometa.rowroles import groups_of, has_document, marks_of, overlap, times_of
 from autometa.schema import Schema, describe_dropped, read_table, require_columns, show_name
 from autometa.split import Mask, Split, SplitRequest, make_split, require_rows
 from autometa.target import Target, encode, find_class, read_target, require_finite, written
+from autometa.unlabelled import OPTION, find_unlabelled, require_classes
 
 __all__ = ["Prepared", "open_prepared", "prepare"]
-
-_MOST_EMPTY = 0.1  # share of rows without a text, where texts are all there is
-_TEST_WORDS = frozenset({"test", "true", "1", "1.0", "yes", "y", "t", "holdout"})
 
 
 @dataclass(slots=True)
@@ -37,6 +36,8 @@ class _Table:
     groups: np.ndarray[Any, Any] | None
     times: np.ndarray[Any, Any] | None
     is_test: Mask | None
+    places: np.ndarray[Any, Any]
+    """Rows of the source, of all but the rows of a test file."""
 
 
 def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
@@ -45,9 +46,10 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     Args:
         payload: ``source`` (or a list of them), ``adapter`` (``"package.module:Class"``),
             ``options``, ``target``, ``positive_class``, ``problem``, ``test`` (None, ``{"source",
-            "adapter"}`` or ``{"column"}``), ``validation`` (``kind``, ``test_fraction``,
-            ``folds``, ``group``, ``time``), ``seed`` and ``folder`` (absolute, exists). All but
-            source, adapter, target and folder may be left out.
+            "adapter"}`` or ``{"column"}``), ``unlabelled`` (``ignore`` or ``use``),
+            ``validation`` (``kind``, ``test_fraction``, ``folds``, ``group``, ``time``), ``seed``
+            and ``folder`` (absolute, exists). All but source, adapter, target and folder may be
+            left out.
         deadline: Moment of `time.monotonic`.
 
     Returns:
@@ -58,11 +60,13 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         ``warnings``; ``overlap`` (of a given test part, the share of rows whose ``group`` also
         has development rows, or whose ``time`` is before the last one's); ``column_signature``
         and ``row_minhash``, by which the same data is recognised later; ``modality``, and of
-        images ``image_shape`` (height, width, channels).
+        images ``image_shape`` (height, width, channels); ``n_unlabelled`` where rows without a
+        target are to be used and there are some.
 
     Raises:
         DataError: If the data cannot be read, or cannot be used for this task.
-        TaskError: If an option or the problem is unknown.
+        TaskError: If an option or the problem is unknown, or a regression is to use rows
+            without a target.
         PluginError: If the adapter is broken.
         StorageError: If the folder cannot be written.
     """
@@ -71,9 +75,13 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     roles = _roles(payload, validation)
     _require_roles(dataset, roles)
     target = _read_target(dataset, payload)
+    wants_unlabelled = payload.get("unlabelled") == "use"
+    if wants_unlabelled:
+        require_classes(target)
     require_rows(len(target.y))
     schema = _features(dataset, roles)
     warnings = [*dataset.notes, *_warn_of_columns(dataset, roles)]
+    warnings += [] if wants_unlabelled else _warn_of_rows(target)
     table = _usable_rows(dataset, target, schema, roles, warnings)
     digest = dataset.digest()
     test = None
@@ -81,7 +89,15 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         test = _load_test(payload)
         digest = hashlib.sha256((digest + test.digest()).encode()).hexdigest()
         _append_test(table, test, target=target, schema=schema, payload=payload, warnings=warnings)
-    split, notes = _split(table, target, validation, int(payload.get("seed") or 0))
+    seed = int(payload.get("seed") or 0)
+    split, notes = _split(table, target, validation, seed)
+    apart = None
+    if wants_unlabelled:
+        own = Split(split.kind, split.codes[: len(table.places)])  # without rows of a test file
+        apart, more = find_unlabelled(
+            dataset, ~target.has_value, schema, roles, split=own, places=table.places, seed=seed
+        )
+        notes += more
     info = {
         **_describe_target(target, payload),
         **_describe_split(table, split),
@@ -89,11 +105,12 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         "schema": schema.to_json(),
         "dropped": [{"column": c.name, "reason": c.reason} for c in _left_out(dataset, roles)],
         "warnings": [*warnings, *notes],
-        "overlap": _overlap(dataset, test, roles),
+        "overlap": overlap(dataset, test, roles),
         **describe_inputs(table.X, schema),
         "row_minhash": row_minhash(table.X, table.y),
+        **({} if apart is None else {"n_unlabelled": len(apart.X)}),
     }
-    write_prepared(Path(payload["folder"]), table.X, table.y, split, info)
+    write_prepared(Path(payload["folder"]), table.X, table.y, split, info, unlabelled=apart)
     return info
 
 
@@ -163,114 +180,35 @@ def _usable_rows(
     warnings: list[str],
 ) -> _Table:
     keep = target.has_value
-    if n_lost := int((~keep).sum()):
-        warnings.append(f"{n_lost} of {len(keep)} rows have no target and are not used")
     y = np.full(len(keep), np.nan if target.problem == "regression" else -1, dtype=target.y.dtype)
     y[keep] = target.y
-    times = _times(dataset, roles.get("validation.time"))
+    times = times_of(dataset, roles.get("validation.time"))
     if times is not None and (lost := keep & np.isnan(times)).any():
         warnings.append(f"{int(lost.sum())} rows have no time and are not used")
         keep = keep & ~lost
-    keep = keep & _has_document(dataset, schema, keep, warnings)
+    keep = keep & has_document(dataset, schema, keep, warnings)
     rows = np.flatnonzero(keep)
     X = dataset.frame[list(schema.names)] if dataset.images is None else dataset.images
-    groups = _groups(dataset, roles.get("validation.group"), warnings)
-    is_test = _test_marks(dataset, roles.get("data.test"))
+    groups = groups_of(dataset, roles.get("validation.group"), warnings)
+    is_test = marks_of(dataset, roles.get("data.test"))
     return _Table(
         X=X if keep.all() else taken(X, rows),
         y=y[rows],
         groups=None if groups is None else groups[rows],
         times=None if times is None else times[rows],
         is_test=None if is_test is None else is_test[rows],
+        places=rows,
     )
 
 
-def _has_document(dataset: Dataset, schema: Schema, keep: Mask, warnings: list[str]) -> Mask:
-    """Marks the rows that say something, where texts are all there is to learn from.
-
-    Raises:
-        DataError: If more than a tenth of the usable rows have no text.
-    """
-    if dataset.images is not None or any(column.kind != "text" for column in schema):
-        return np.ones(len(keep), dtype=bool)
-    has_text = dataset.frame[list(schema.names)].notna().any(axis=1).to_numpy()
-    empty = np.flatnonzero(keep & ~has_text)
-    if not len(empty):
-        return np.asarray(has_text, dtype=bool)
-    found = f"{len(empty)} of {int(keep.sum())} rows have no text, the first is row {empty[0] + 1}"
-    if len(empty) > _MOST_EMPTY * keep.sum():
-        raise DataError(f"{found}.", hint="Fill in the texts, or leave these rows out.")
-    warnings.append(f"{found}; they are not used")
-    return np.asarray(has_text, dtype=bool)
-
-
-def _times(dataset: Dataset, name: str | None) -> np.ndarray[Any, Any] | None:
-    """Gives (n,) float64 moments, NaN = missing."""
-    if name is None:
-        return None
-    kind = dataset.schema[name].kind
-    if kind == "date":
-        moments = dataset.frame[name].to_numpy()
-        return np.where(np.isnat(moments), np.nan, moments.astype(np.int64).astype(np.float64))
-    if kind == "numeric":
-        return dataset.frame[name].to_numpy()
-    numbers = numbers_of(dataset.raw_column(name))
-    if numbers is None:
-        raise DataError(
-            f"validation.time: {show_name(name)} holds neither numbers nor dates.",
-            hint="Write dates as 2026-01-31, all in one format.",
-        )
-    return numbers
-
-
-def _groups(dataset: Dataset, name: str | None, warnings: list[str]) -> np.ndarray[Any, Any] | None:
-    if name is None:
-        return None
-    labels = written(dataset.raw_column(name))
-    if n_missing := int(labels.isna().sum()):
-        warnings.append(f"{n_missing} rows have no {show_name(name)} and form one group")
-    return np.asarray(pd.factorize(labels)[0], dtype=np.int64)
-
-
-def _test_marks(dataset: Dataset, name: str | None) -> Mask | None:
-    if name is None:
-        return None
-    labels = written(dataset.raw_column(name)).str.strip().str.lower()
-    marks = np.asarray(labels.isin(_TEST_WORDS), dtype=bool)
-    if marks.all() or not marks.any():
-        found = ", ".join(map(repr, labels.dropna().unique()[:5]))
-        raise DataError(
-            f"data.test: {show_name(name)} must mark some rows as test and some not; it holds "
-            f"{found}.",
-            hint="Mark test rows with 'test', 'true' or 1.",
-        )
-    return marks
-
-
-def _overlap(dataset: Dataset, test: Dataset | None, roles: Mapping[str, str]) -> dict[str, float]:
-    """Gives how far a given test part shares groups or moments with the development part."""
-    marks = _test_marks(dataset, roles.get("data.test"))
-    found: dict[str, float] = {}
-    for key in ("group", "time"):
-        name = roles.get(f"validation.{key}")
-        known = test is None or (name is not None and name in test.schema)
-        if name is None or not known or (test is None and marks is None):
-            continue
-        ours, theirs = _keys(dataset, name, key), None if test is None else _keys(test, name, key)
-        if marks is not None and theirs is None:
-            ours, theirs = ours[~marks], ours[marks]
-        assert theirs is not None
-        shared = pd.Series(theirs).isin(ours) if key == "group" else theirs < np.nanmax(ours)
-        found[key] = float(np.mean(shared))
-    return found
-
-
-def _keys(dataset: Dataset, name: str, key: str) -> np.ndarray[Any, Any]:
-    if key == "group":
-        return written(dataset.raw_column(name)).fillna("").to_numpy()
-    times = _times(dataset, name)
-    assert times is not None
-    return times
+def _warn_of_rows(target: Target) -> list[str]:
+    """Tells of rows that are left out, and of what could be done with them."""
+    n_lost, n_rows = int((~target.has_value).sum()), len(target.has_value)
+    if not n_lost:
+        return []
+    line = f"{n_lost} of {n_rows} rows have no target and are not used"
+    can_help = target.problem == "classification"
+    return [f"{line}; {OPTION}: use would learn from them too" if can_help else line]
 
 
 def _append_test(

@@ -1,7 +1,8 @@
 """The prepared folder: what every job reads, memory-mapped.
 
 ``table.arrow`` (features, Arrow IPC) or ``images.npy``, ``target.npy``, ``folds.npy``, and
-``prepared.json``, which is written last: a folder without it is not complete.
+``prepared.json``, which is written last: a folder without it is not complete. Rows without a target
+that are to be used lie apart, in files that begin with ``unlabelled-``.
 """
 
 from __future__ import annotations
@@ -26,9 +27,23 @@ from autometa.split import Split
 
 TABLE, IMAGES = "table.arrow", "images.npy"
 TARGET, FOLDS, INFO = "target.npy", "folds.npy", "prepared.json"
+APART = "unlabelled-"
 
 # A frame of views costs a block per column, which makes taking rows slow when there are many.
 _MOST_VIEWS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """Rows without a target.
+
+    Args:
+        X: (n, d) canonical feature columns, or (n, h, w, c) images.
+        split: `Split.train_rows` says which of them a fold may learn from; none is ever scored.
+    """
+
+    X: Rows
+    split: Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,8 @@ class Prepared:
         n_classes: Number of classes, None for regression.
         classes: Labels as the user wrote them, by index; () for regression.
         info: What `autometa.prepare.prepare` returned.
+        unlabelled: Rows without a target that folds may learn from; None = there are none, or
+            the task does not ask for them.
     """
 
     X: Rows
@@ -51,6 +68,7 @@ class Prepared:
     n_classes: int | None
     classes: tuple[str, ...]
     info: Mapping[str, Any]
+    unlabelled: Unlabelled | None = None
 
     @property
     def schema(self) -> Schema:
@@ -64,7 +82,13 @@ class Prepared:
 
 
 def write_prepared(
-    folder: Path, X: Rows, y: np.ndarray[Any, Any], split: Split, info: Mapping[str, Any]
+    folder: Path,
+    X: Rows,
+    y: np.ndarray[Any, Any],
+    split: Split,
+    info: Mapping[str, Any],
+    *,
+    unlabelled: Unlabelled | None = None,
 ) -> None:
     """Writes a prepared folder, each file whole or not at all.
 
@@ -74,6 +98,7 @@ def write_prepared(
         y: (n,) target.
         split: The part of each row.
         info: JSON object.
+        unlabelled: Rows without a target, as many as ``info["n_unlabelled"]``.
 
     Raises:
         StorageError: If it cannot be written.
@@ -81,11 +106,13 @@ def write_prepared(
     schema = Schema.from_json(info["schema"])
     text = json.dumps(info, ensure_ascii=False).encode("utf-8", "surrogatepass")
     files: dict[str, Callable[[BinaryIO], object]] = {
-        **_writing(schema, X),
+        **_writing(schema, X, split),
         TARGET: lambda file: np.save(file, y),
-        FOLDS: lambda file: np.save(file, split.codes.astype(np.int32)),
-        INFO: lambda file: file.write(text),
     }
+    if unlabelled is not None:
+        apart = _writing(schema, unlabelled.X, unlabelled.split)
+        files |= {f"{APART}{name}": write for name, write in apart.items()}
+    files[INFO] = lambda file: file.write(text)
     try:
         for name, write in files.items():
             _write_whole(folder / name, write)
@@ -96,10 +123,11 @@ def write_prepared(
         ) from exc
 
 
-def _writing(schema: Schema, X: Rows) -> dict[str, Callable[[BinaryIO], object]]:
+def _writing(schema: Schema, X: Rows, split: Split) -> dict[str, Callable[[BinaryIO], object]]:
+    folds = {FOLDS: lambda file: np.save(file, split.codes.astype(np.int32))}
     if isinstance(X, pd.DataFrame):
-        return {TABLE: lambda file: _write_table(file, schema, X)}
-    return {IMAGES: lambda file: np.save(file, X)}
+        return {TABLE: lambda file: _write_table(file, schema, X), **folds}
+    return {IMAGES: lambda file: np.save(file, X), **folds}
 
 
 def _write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -158,18 +186,19 @@ def _open(folder: str, stamp: int) -> Prepared:
     path = Path(folder)
     info = json.loads((path / INFO).read_bytes().decode("utf-8", "surrogatepass"))
     classes = tuple(info["classes"])
-    split = Split(info["split"], np.load(path / FOLDS).astype(np.int64))
     y = np.load(path / TARGET, mmap_mode="r")
-    X = _read_inputs(path, info)
+    X, split = _read_inputs(path, info)
     n_classes = len(classes) if info["problem"] == "classification" else None
-    return Prepared(X, y, split, n_classes, classes, info)
+    apart = Unlabelled(*_read_inputs(path, info, APART)) if info.get("n_unlabelled") else None
+    return Prepared(X, y, split, n_classes, classes, info, apart)
 
 
-def _read_inputs(path: Path, info: Mapping[str, Any]) -> Rows:
+def _read_inputs(path: Path, info: Mapping[str, Any], prefix: str = "") -> tuple[Rows, Split]:
+    split = Split(info["split"], np.load(path / f"{prefix}{FOLDS}").astype(np.int64))
     if info.get("modality") == "image":
-        images: Images = np.load(path / IMAGES, mmap_mode="r")
-        return images
-    return _read_table(path / TABLE, Schema.from_json(info["schema"]))
+        images: Images = np.load(path / f"{prefix}{IMAGES}", mmap_mode="r")
+        return images, split
+    return _read_table(path / f"{prefix}{TABLE}", Schema.from_json(info["schema"])), split
 
 
 def _read_table(path: Path, schema: Schema) -> pd.DataFrame:

@@ -183,7 +183,10 @@ def test_fault_11_rows_without_target_are_dropped_with_their_count(run, tmp_path
     frame.loc[[3, 50, 99], "label"] = None
     info = run(frame)
     assert info["n_rows"] == 97
-    assert "3 of 100 rows have no target and are not used" in info["warnings"]
+    assert (
+        "3 of 100 rows have no target and are not used;"
+        " data.unlabelled: use would learn from them too"
+    ) in info["warnings"]
     kept = frame["label"].dropna().tolist()
     prepared = open_prepared(tmp_path)
     assert [prepared.classes[i] for i in prepared.y] == kept

@@ -47,6 +47,8 @@ def to_text(report: Mapping[str, Any]) -> str:
     """Gives what the data is, what its preparation said, and a table of the findings."""
     rows = f"{report['n_rows']} rows, {report['n_features']} features"
     parts = f"{report['n_train']} to search on, {report['n_test']} for the test"
+    if report["n_unlabelled"]:
+        rows += f" and {report['n_unlabelled']} rows without a target"
     lines = [
         f"{report['task']}: {rows} ({parts}, split: {report['split']})",
         f"problem {report['problem']}: {report['reason']}",

@@ -51,6 +51,11 @@ class PreparedData:
         return str(self.info.get("modality", "tabular"))
 
     @property
+    def n_unlabelled(self) -> int:
+        """Rows without a target that folds may learn from."""
+        return int(self.info.get("n_unlabelled", 0))
+
+    @property
     def warnings(self) -> list[str]:
         """One line each."""
         return [str(line) for line in self.info["warnings"]]
@@ -112,6 +117,8 @@ def _payload(task: Task, registry: Registry) -> dict[str, Any]:
         "validation": _validation(task),
         "seed": task.seed,
     }
+    if data.unlabelled != "ignore":
+        payload["unlabelled"] = data.unlabelled
     if data.test is not None:
         payload["test"] = _test(task, registry, data.test)
     return payload

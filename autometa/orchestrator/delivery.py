@@ -18,8 +18,8 @@ from autometa.execution import Executor, Job, JobOutcome, JobReport
 from autometa.learner import LearnerSpec
 from autometa.measure import Metric
 from autometa.orchestrator import exporting
-from autometa.orchestrator.evaluation import Evaluation
-from autometa.orchestrator.runner import MEASURE, is_feasible
+from autometa.orchestrator.evaluation import Evaluation, is_feasible
+from autometa.orchestrator.runner import MEASURE
 from autometa.registry import Entry, Registry
 from autometa.search.study import is_better
 from autometa.select.pareto import front

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autometa.measure import Metric
+from autometa.trial import TrialResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +68,16 @@ class Evaluation:
     def trial_folder(self, number: int) -> Path:
         """Gives where a trial leaves its files."""
         return self.folder / str(number)
+
+
+def excesses(result: TrialResult, bounds: Mapping[str, float]) -> dict[str, float]:
+    """Gives by how much each bound is exceeded; what was not measured counts as exceeded by 1."""
+    return {
+        name: result.metrics[name] - bound if name in result.metrics else 1.0
+        for name, bound in bounds.items()
+    }
+
+
+def is_feasible(result: TrialResult, bounds: Mapping[str, float]) -> bool:
+    """Whether a complete trial keeps all bounds."""
+    return all(excess <= 0 for excess in excesses(result, bounds).values())

@@ -55,6 +55,7 @@ def check_report(
         "task": task.name,
         "status": grave[0].severity.value if grave else "ok",
         **{key: prepared.info[key] for key in _TOLD},
+        "n_unlabelled": prepared.n_unlabelled,
         "findings": [finding.to_json() for finding in findings],
     }
 

@@ -17,8 +17,8 @@ from autometa.orchestrator.delivery import (
     ranked,
     usable,
 )
-from autometa.orchestrator.evaluation import Evaluation
-from autometa.orchestrator.runner import KEPT_TRIALS, Runner, excesses
+from autometa.orchestrator.evaluation import Evaluation, excesses
+from autometa.orchestrator.runner import KEPT_TRIALS, Runner
 from autometa.search.budget import Budget
 from autometa.trial import ParamValue, TrialResult
 

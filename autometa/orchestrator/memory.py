@@ -17,6 +17,7 @@ from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import run_job
 from autometa.orchestrator.setting import Setting
 from autometa.registry import Registry
+from autometa.search.unlabelled import without_labelling
 from autometa.trial import TrialResult
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def prior_of(
     suiting = type(knowledge)(r for r in knowledge if _suits(r, prepared.problem))
     if not len(suiting):
         return None
-    prior = suiting.prior(setting.space, describe())
+    prior = suiting.prior(without_labelling(setting.space), describe())
     return prior if prior.n_sources else None
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from autometa.chains import LEARNER
 from autometa.errors import StorageError
 from autometa.execution import Executor, Job, JobOutcome
+from autometa.labelling import labelling_of
 from autometa.measure import Metric
 from autometa.meta.attrs import BASELINE
 from autometa.orchestrator.delivery import run_job, usable
@@ -124,6 +125,7 @@ def _curve(
         "version": entry.version,
         "config": part(best["params"], learner),
         "chain": [],
+        "labelling": labelling_of(best["params"]),
         "metrics": [metric],
         "seed": task.seed,
         "n_threads": task.limits.threads_per_trial,

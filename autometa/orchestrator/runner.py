@@ -9,16 +9,17 @@ import shutil
 import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from autometa import modelfolder
 from autometa.chains import LEARNER, steps
 from autometa.errors import StorageError
 from autometa.execution import Executor, Job, JobOutcome, JobReport
+from autometa.labelling import labelling_of
 from autometa.making import STEP
 from autometa.orchestrator import exporting
 from autometa.orchestrator.evaluation import Evaluation
+from autometa.orchestrator.running import Running
 from autometa.registry import Registry
 from autometa.search.pruning import keep_below, should_prune
 from autometa.search.space import part
@@ -30,6 +31,8 @@ RUN_FOLD = "autometa.evaluate:run_fold"
 MEASURE = "autometa.evaluate:measure_folder"
 MODELS = "models.json"
 ROW_SECONDS = "row-seconds.json"
+PSEUDO_LABELLED = "pseudo_labelled"
+"""Metric of a trial: rows without a target that got a label, mean over folds."""
 STORAGE_ERROR = f"{StorageError.__module__}.{StorageError.__qualname__}"
 COMPARED_TRIALS = 50
 """The best trials, with which later ones are compared fold by fold."""
@@ -46,22 +49,6 @@ _OUTCOMES = {
 }
 
 
-@dataclass(slots=True)
-class _Running:
-    """A trial in flight."""
-
-    proposal: Proposal
-    is_again: bool = False
-    scores: list[list[float]] = field(default_factory=list)  # per fold, per predictive metric
-    models: list[str | None] = field(default_factory=list)  # per fold, class or None
-    cost_seconds: float = 0.0
-    wall_seconds: float = 0.0
-    row_seconds: float = 0.0  # to predict one row with the models of all folds
-    size_kib: float | None = None
-    latency_ms: float | None = None
-    file: dict[str, float] = field(default_factory=dict)  # what was measured of a target's file
-
-
 class Runner:
     """Runs trials, fold by fold, on an executor.
 
@@ -75,7 +62,7 @@ class Runner:
         self._evaluation = evaluation
         self._executor = executor
         self._registry = registry
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, Running] = {}
         self._history: list[list[float]] = []
         self._losses: list[tuple[float, ...]] = []
         self.models: dict[int, list[str]] = {}
@@ -126,7 +113,7 @@ class Runner:
         folder = self._evaluation.trial_folder(proposal.number)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        self._submit_fold(_Running(proposal, is_again))
+        self._submit_fold(Running(proposal, is_again))
 
     def owns(self, report: JobReport) -> bool:
         """Whether the report is of a trial in flight."""
@@ -174,11 +161,13 @@ class Runner:
             shutil.rmtree(self._evaluation.trial_folder(number), ignore_errors=True)
 
     def _after_fold(
-        self, running: _Running, value: Mapping[str, Any]
+        self, running: Running, value: Mapping[str, Any]
     ) -> tuple[Proposal, TrialResult] | None:
         running.scores.append([float(score) for score in value["scores"]])
         running.models.append(value["model"])
         running.row_seconds += value["row_seconds"]
+        if "n_pseudo_labelled" in value:
+            running.n_labelled.append(int(value["n_pseudo_labelled"]))
         if len(running.scores) < self._evaluation.n_folds:
             if self._is_hopeless(running):
                 reason = f"worse than the best on {len(running.scores)} of the folds"
@@ -189,7 +178,7 @@ class Runner:
             return self._measure(running)
         return self._complete(running)
 
-    def _is_hopeless(self, running: _Running) -> bool:
+    def _is_hopeless(self, running: Running) -> bool:
         """Several objectives are never pruned on the first alone; defaults are worth knowing."""
         if self._evaluation.n_objectives > 1 or running.proposal.proposer == "default":
             return False
@@ -199,7 +188,7 @@ class Runner:
         losses = [metric.loss(scores[0]) for scores in running.scores]
         return should_prune(losses, self._history)
 
-    def _submit_fold(self, running: _Running) -> None:
+    def _submit_fold(self, running: Running) -> None:
         proposal, evaluation = running.proposal, self._evaluation
         fold = len(running.scores)
         name = str(proposal.params[LEARNER])
@@ -216,6 +205,7 @@ class Runner:
             "version": learner.version,
             "config": part(proposal.params, name),
             "chain": self._chain(proposal.params),
+            "labelling": labelling_of(proposal.params),
             "students": dict(evaluation.students),
             "store": None if evaluation.store is None else str(evaluation.store),
             "metrics": [metric.to_json() for metric in evaluation.predictive],
@@ -255,7 +245,7 @@ class Runner:
         return "{stage} {name}".format(**json.loads(note))
 
     def _submit(
-        self, running: _Running, job_id: str, function: str, payload: Mapping[str, Any]
+        self, running: Running, job_id: str, function: str, payload: Mapping[str, Any]
     ) -> None:
         self._running[job_id] = running
         job = Job(
@@ -267,7 +257,7 @@ class Runner:
         )
         self._executor.submit(job)
 
-    def _measure(self, running: _Running) -> tuple[Proposal, TrialResult] | None:
+    def _measure(self, running: Running) -> tuple[Proposal, TrialResult] | None:
         """Builds what this trial alone would deliver, and measures it unless it is beaten."""
         evaluation, number = self._evaluation, running.proposal.number
         folder = evaluation.trial_folder(number) / "deliverable"
@@ -302,7 +292,7 @@ class Runner:
             models=[(folder / f"model-{fold}", name) for fold, name in enumerate(models) if name],
         )
 
-    def _is_dominated(self, running: _Running) -> bool:
+    def _is_dominated(self, running: Running) -> bool:
         """Whether a complete trial is better whatever the latency will be.
 
         Only while latency is an objective and not bounded: a bound may rule the other out.
@@ -325,11 +315,11 @@ class Runner:
         objectives = self._evaluation.objectives
         return tuple(m.loss(v) for m, v in zip(objectives, values, strict=True))
 
-    def _values(self, running: _Running) -> tuple[float, ...]:
+    def _values(self, running: Running) -> tuple[float, ...]:
         measured = self._measured(running)
         return tuple(measured.get(m.name, math.nan) for m in self._evaluation.objectives)
 
-    def _measured(self, running: _Running) -> dict[str, float]:
+    def _measured(self, running: Running) -> dict[str, float]:
         """Gives every metric that is known of a trial, by name."""
         columns = zip(*running.scores, strict=True)
         names = [metric.name for metric in self._evaluation.predictive]
@@ -338,9 +328,11 @@ class Runner:
         }
         own = {"size_kib": running.size_kib, "latency_ms": running.latency_ms}
         known = {name: value for name, value in own.items() if value is not None}
+        if running.n_labelled:
+            known[PSEUDO_LABELLED] = statistics.fmean(running.n_labelled)
         return measured | known | running.file
 
-    def _complete(self, running: _Running) -> tuple[Proposal, TrialResult]:
+    def _complete(self, running: Running) -> tuple[Proposal, TrialResult]:
         number = running.proposal.number
         if all(running.models):
             self.models[number] = [str(name) for name in running.models]
@@ -351,9 +343,7 @@ class Runner:
             (folder / MODELS).write_text(names, encoding="utf-8")
         return self._end(running, Outcome.COMPLETE, "")
 
-    def _end(
-        self, running: _Running, outcome: Outcome, reason: str
-    ) -> tuple[Proposal, TrialResult]:
+    def _end(self, running: Running, outcome: Outcome, reason: str) -> tuple[Proposal, TrialResult]:
         proposal = running.proposal
         if outcome is not Outcome.COMPLETE:
             for folder in self._evaluation.trial_folder(proposal.number).glob("model-*"):
@@ -389,19 +379,6 @@ class Runner:
             step=step,
         )
         return proposal, result
-
-
-def excesses(result: TrialResult, bounds: Mapping[str, float]) -> dict[str, float]:
-    """Gives by how much each bound is exceeded; what was not measured counts as exceeded by 1."""
-    return {
-        name: result.metrics[name] - bound if name in result.metrics else 1.0
-        for name, bound in bounds.items()
-    }
-
-
-def is_feasible(result: TrialResult, bounds: Mapping[str, float]) -> bool:
-    """Whether a complete trial keeps all bounds."""
-    return all(excess <= 0 for excess in excesses(result, bounds).values())
 
 
 def _reason(report: JobReport) -> str:

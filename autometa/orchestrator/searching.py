@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from autometa.errors import NoModelError
 from autometa.execution import JobReport
+from autometa.labelling import labelling_of
 from autometa.meta.attrs import BASELINE, MACHINE, PRIOR, RECORD, VERSIONS
 from autometa.orchestrator import checks, reporting
 from autometa.orchestrator.data import PreparedData
@@ -339,13 +340,20 @@ class Searching:
 def _first_tried(setting: Setting, prior: Prior | None) -> Sequence[Mapping[str, ParamValue]]:
     """Gives the configurations of the first trials.
 
-    A past to learn from replaces all defaults but the cheapest, which gives an early model, and
-    those of learners that it hardly knows.
+    A past to learn from replaces all defaults but the cheapest, which gives an early model, those
+    of learners that it hardly knows, and those that use rows without a target.
     """
     if prior is None:
         return setting.initial
     first, *others = setting.initial
-    return [first, *(config for config in others if prior.n_acquainted(config) < ACQUAINTED)]
+    return [
+        first,
+        *(
+            config
+            for config in others
+            if prior.n_acquainted(config) < ACQUAINTED or labelling_of(config)
+        ),
+    ]
 
 
 def _prior_json(prior: Prior | None) -> dict[str, Any]:

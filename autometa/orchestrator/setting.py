@@ -20,6 +20,7 @@ from autometa.orchestrator.runner import RUN_FOLD
 from autometa.plugins import space_of
 from autometa.registry import BASELINE, Entry, Registry
 from autometa.search.space import defaults, join
+from autometa.search.unlabelled import labelling_space, with_labelling
 from autometa.task import Task
 from autometa.trial import ParamValue
 
@@ -68,13 +69,16 @@ def setting_of(task: Task, prepared: PreparedData, registry: Registry) -> Settin
         [entry.spec for entry, _ in compressors],
     )
     _tell_unfit(chains.unfit, task, notes)
-    space = join(spaces, chains, {entry.spec.name: space for entry, space in compressors})
+    labelling = labelling_space(prepared.modality) if prepared.n_unlabelled else None
+    own = {entry.spec.name: space for entry, space in compressors}
+    space = join(spaces, chains, own, labelling)
+    initial = [defaults(space, name, own) for name, own in spaces.items()]
     return Setting(
         objectives=objectives,
         bounds=task.bounds,
         bounded=bounded,
         space=space,
-        initial=tuple(defaults(space, name, own) for name, own in spaces.items()),
+        initial=tuple(initial if labelling is None else with_labelling(initial, labelling)),
         notes=tuple(notes),
     )
 

@@ -82,6 +82,7 @@ class Shown:
                     "n_train": info["n_train"],
                     "n_test": info["n_test"],
                     "n_features": info["n_features"],
+                    **({"n_unlabelled": n} if (n := info.get("n_unlabelled")) else {}),
                 },
                 tags={"autometa.kind": "study", "autometa.workers": task.limits.workers},
                 description=self._description(),
@@ -111,6 +112,7 @@ class Shown:
                 f" fold(s) on {info['n_train']} rows; {info['n_test']} rows were set aside for"
                 " the final score."
             ),
+            *_spare(info),
             (
                 "Each child run is a trial; `best_so_far` is charted on this run, with the trial's"
                 " number as its step."
@@ -232,6 +234,17 @@ class Shown:
         if status.pending and status.last_error:
             _log.warning("MLflow is behind by %d events: %s", status.pending, status.last_error)
         return status.to_json()
+
+
+def _spare(info: Mapping[str, Any]) -> list[str]:
+    """Says what becomes of rows without a target that are used, if there are some."""
+    if not info.get("n_unlabelled"):
+        return []
+    line = (
+        f"{info['n_unlabelled']} more rows have no target: trials may give them labels and learn"
+        " from them (`unlabelled`; how many got one: `pseudo_labelled`), and none is ever scored."
+    )
+    return [line]
 
 
 def _answer(report: Mapping[str, Any]) -> str:

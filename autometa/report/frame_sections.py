@@ -100,6 +100,7 @@ def asked(material: Material, info: Mapping[str, Any]) -> Section:
         ],
         ["budget", page.text(_budget(task["budget"]))],
         ["validation", page.text(_validation(info))],
+        *([["without target", page.text(told)]] if (told := _unlabelled(material, info)) else []),
         ["seed", page.text(task["seed"])],
     ]
     return Section(
@@ -125,6 +126,19 @@ def _validation(info: Mapping[str, Any]) -> str:
         f"{info.get('split', '')}, {info['n_folds']} fold(s) on {info['n_train']:,} rows;"
         f" {info['n_test']:,} rows set aside for the test"
     )
+
+
+def _unlabelled(material: Material, info: Mapping[str, Any]) -> str:
+    """Says how many rows without a target there were, and what the best trial made of them."""
+    if not info.get("n_unlabelled"):
+        return ""
+    best = material.final.get("best") or {}
+    labelled = (best.get("metrics") or {}).get("pseudo_labelled")
+    used = "the best trial does not use them"
+    if labelled is not None:
+        way = str((best.get("params") or {}).get("unlabelled", "")).replace("_", " ")
+        used = f"the best trial gave {round(labelled):,} of them a label on average, by {way}"
+    return f"{info['n_unlabelled']:,} rows beside the training rows, never scored; {used}"
 
 
 def checks(material: Material, info: Mapping[str, Any]) -> Section:

@@ -17,6 +17,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from autometa.chains import LEARNER
+from autometa.labelling import UNLABELLED
 from autometa.meta.mapping import contains
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class RecombiningSampler(BaseSampler):
         varied = there[int(self._rng.integers(len(there)))] if there else ""
         later = steps[steps.index(varied) :] if varied else steps
         kept_parts = {str(params[name]) for name in there if name not in later}
-        kept_parts.add(str(params[LEARNER]))
+        kept_parts |= {str(params[LEARNER]), UNLABELLED}
         self._taken = {
             name: value
             for name, value in params.items()

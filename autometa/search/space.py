@@ -15,6 +15,7 @@ from optuna.distributions import (
 
 from autometa.chains import LEARNER, NO_STEP, ChainPlan, Route
 from autometa.errors import PluginError
+from autometa.labelling import NOT_USED, UNLABELLED
 from autometa.learner import Space
 from autometa.meta.mapping import contains, is_active, ordered
 from autometa.trial import ParamValue
@@ -27,6 +28,7 @@ def join(
     learners: Mapping[str, Space],
     chains: ChainPlan | None = None,
     compressors: Mapping[str, Space] | None = None,
+    labelling: Space | None = None,
 ) -> Space:
     """Gives the space of a whole search.
 
@@ -34,6 +36,8 @@ def join(
         learners: Spaces by learner name; the order is the order of the choices.
         chains: The parameters that choose compressors; None = no compression.
         compressors: Spaces by compressor name, of at least those in `chains`.
+        labelling: The parameters that decide how rows without a target are used, by their full
+            names; None = they are not.
 
     Raises:
         PluginError: If a space breaks the rules of `check`.
@@ -41,6 +45,10 @@ def join(
     joint = _Joint({LEARNER: CategoricalDistribution(tuple(learners))})
     for name, space in learners.items():
         joint.graft(name, space, (LEARNER,))
+    if labelling is not None:
+        joint.params |= labelling.params
+        joint.conditions |= labelling.conditions
+        joint.defaults |= labelling.defaults
     chosen_by: dict[str, list[str]] = {}
     for parameter, step in (chains.parameters if chains else {}).items():
         joint.params[parameter] = CategoricalDistribution((NO_STEP, *step.choices))
@@ -151,8 +159,13 @@ def _suggest(trial: Trial, key: str, distribution: BaseDistribution) -> ParamVal
 
 
 def defaults(space: Space, learner: str, own: Space) -> dict[str, ParamValue]:
-    """Gives a learner's default configuration, without compression, in the joint space."""
+    """Gives a learner's default configuration in the joint space.
+
+    Without compression, and without a use of rows that have no target.
+    """
     values: dict[str, ParamValue] = {LEARNER: learner}
+    if UNLABELLED in space.params:
+        values[UNLABELLED] = NOT_USED
     values |= {f"{learner}.{key}": own.defaults[key] for key in active(own, own.defaults)}
     for key in ordered(space):
         if key.startswith("compress.") and is_active(space, key, values):

@@ -17,12 +17,14 @@ import pytest
 from autometa.errors import StorageError
 from autometa.measure import find_metric
 from autometa.report import evidence, figures, importance, page
+from autometa.report.frame_sections import asked
 from autometa.report.job import compose, of_the_search, write_report
 from autometa.report.material import Material
 from autometa.report.page import Section
 from autometa.split import Split
 from autometa.trial import Outcome
 
+INFO = {"split": "kfold", "n_folds": 5, "n_train": 182, "n_test": 0}
 VOID = {"meta", "link", "img", "br"}
 
 
@@ -275,3 +277,17 @@ def test_what_depends_on_trials_is_drawn_before_the_end(material: Material) -> N
     text, drawn = compose(material, 0.0, early)
     assert (text, drawn) == compose(material, 0.0)
     assert {"history", "front", "importances"} <= set(drawn)
+
+
+def test_page_says_what_became_of_rows_without_a_target(material: Material) -> None:
+    best = {
+        "params": {"learner": "slope", "unlabelled": "label_spreading"},
+        "metrics": {"pseudo_labelled": 640.5},
+    }
+    shown = asked(replace(material, final={"best": best}), {**INFO, "n_unlabelled": 1615})
+    text = Reader("".join(shown.parts)).shown
+    assert "1,615 rows beside the training rows, never scored" in text
+    assert "the best trial gave 640 of them a label on average, by label spreading" in text
+    unused = asked(replace(material, final={"best": None}), {**INFO, "n_unlabelled": 7})
+    assert "the best trial does not use them" in "".join(unused.parts)
+    assert "without target" not in "".join(asked(material, INFO).parts)
