@@ -21,6 +21,8 @@ import autometa
 from autometa.errors import DataError, NoModelError, PluginError, StorageError, TaskError
 from autometa.execution import InlineExecutor, WorkerPool
 from autometa.modelfolder import Member, load_model, read_manifest, write
+from autometa.orchestrator.data import PreparedData
+from autometa.orchestrator.setting import setting_of
 from autometa.trial import Outcome, TrialResult
 
 Run = Callable[..., Any]
@@ -200,10 +202,26 @@ def test_compressor_of_other_models_is_not_applicable(run: Run) -> None:
     assert result.report["trials"]["not_applicable"] == len(declined)
 
 
-def test_compressor_of_other_data_is_left_out(run: Run) -> None:
-    search = {"learners": ["slope"], "compressors": None}
-    result = run(12, search=search, objectives=["log_loss", "size_kib"])
-    assert {t.params["compress.prune"] for t in result.trials} == {"none", "trim"}
+def test_compressor_of_other_data_is_left_out(registry: Any, tmp_path: Path) -> None:
+    content = {
+        "name": "small",
+        "data": {"source": "table.csv", "target": "label"},
+        "objectives": ["log_loss", "size_kib"],
+    }
+    task = autometa.Task.from_json(content, path=tmp_path / "task.yaml")
+    offered = {}
+    for modality in ("tabular", "image"):
+        data = PreparedData(tmp_path, {"problem": "classification", "modality": modality})
+        if modality == "image" and not registry.default_learners("image"):
+            continue
+        params: Any = setting_of(task, data, registry).space.params
+        steps = [d.choices for name, d in params.items() if name.startswith("compress.prune")]
+        offered[modality] = any("pictures" in choices for choices in steps)
+    assert not offered["tabular"]
+    assert offered.get("image", True)
+
+
+def test_named_compressor_of_other_data_is_refused(run: Run) -> None:
     with pytest.raises(PluginError, match="'pictures' does not take models of tabular data"):
         run(4, search={"learners": ["slope"], "compressors": ["pictures"]}, name="named")
 
