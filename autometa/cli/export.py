@@ -7,39 +7,53 @@ from pathlib import Path
 import click
 
 from autometa.cli import output
-from autometa.cli.options import Command, Settings, examples
+from autometa.cli.options import Command, Settings, examples, registry_option
 from autometa.errors import NoModelError, NotApplicable
 
 
 @examples(
     "autometa export MODEL --to onnx",
     "autometa export MODEL --to onnx --output edge --data new.csv",
+    "autometa export models:/churn@champion --to onnx --output edge",
 )
 @click.command("export", cls=Command)
 @click.argument("model", metavar="MODEL", type=click.Path())
 @click.option("--to", "format", type=click.Choice(["onnx"]), default="onnx", show_default=True)
-@click.option("--output", "target", metavar="FOLDER", help="By default MODEL with -onnx after it.")
+@click.option(
+    "--output",
+    "target",
+    metavar="FOLDER",
+    help="By default MODEL with -onnx after it; of a registered one its name, here.",
+)
 @click.option("--data", metavar="FILE", help="Rows to compare file and model on.")
 @click.option("--opset", type=click.IntRange(15, 21), default=21, show_default=True)
+@registry_option
 @click.pass_obj
 def export(
-    settings: Settings, model: str, *, format: str, target: str | None, data: str | None, opset: int
+    settings: Settings,
+    model: str,
+    *,
+    format: str,
+    target: str | None,
+    data: str | None,
+    opset: int,
+    registry: str | None,
 ) -> None:
-    """Write the model folder MODEL as one ONNX file, checked against it and measured."""
+    """Write MODEL, a folder or a registered model, as one ONNX file, checked and measured."""
     from autometa.export import export_model
     from autometa.loading import load_dataset
-    from autometa.modelfolder import load_model
     from autometa.plugins import load_plugins
+    from autometa.registered import load_model
     from autometa.sources import resolve_sources
     from autometa.task import locate
 
-    registry = load_plugins(settings.plugins)
-    predictor = load_model(model, packages=registry.packages)
+    plugins = load_plugins(settings.plugins)
+    predictor = load_model(model, packages=plugins.packages, registry=registry)
     X = None
     if data is not None:
-        parts, entry = resolve_sources(registry, [locate(data, Path.cwd())], None)
+        parts, entry = resolve_sources(plugins, [locate(data, Path.cwd())], None)
         X = predictor.schema.apply(load_dataset(parts, entry.spec.factory, {}).raw)
-    place = Path(target or f"{Path(model)}-{format}").absolute()
+    place = Path(target or f"{_stem(model)}-{format}").absolute()
     try:
         found = export_model(predictor, place, X=X, opset=opset)
     except NotApplicable as exc:
@@ -52,3 +66,12 @@ def export(
         f" {found['memory_mib']:.0f} MiB; differs by {found['parity']:.1g}"
     )
     output.print_result(settings, {"output": str(place), **found}, text)
+
+
+def _stem(model: str) -> Path:
+    """Gives the folder itself, or the name of a registered model, in the current folder."""
+    from autometa.registered import SCHEME
+
+    if not model.startswith(SCHEME):
+        return Path(model)
+    return Path(model.removeprefix(SCHEME).replace("/", "-").replace("@", "-"))

@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime
 
 HERE, BIGGEST = Path(__file__).parent, float(np.finfo(np.float32).max)
+BATCH = 512
 
 
 class Model:
@@ -38,7 +39,11 @@ class Model:
                 numbers = [[self.number(value, c["column"])] for value in values]
                 feeds[c["input"]] = np.array(numbers, np.float32)
         names = [output.name for output in self.session.get_outputs()]
-        return dict(zip(names, self.session.run(None, feeds)))
+        parts = [  # a few rows at a time, since what lies between may be far wider than a row
+            self.session.run(None, {key: feed[at : at + BATCH] for key, feed in feeds.items()})
+            for at in range(0, max(1, len(rows)), BATCH)
+        ]
+        return {name: np.concatenate(values) for name, values in zip(names, zip(*parts))}
 
     def number(self, value: Any, column: str) -> float:
         false, true = self.booleans.get(column, ("False", "True"))

@@ -14,6 +14,9 @@ from autometa.encoding.columns import FLOAT32_MAX, read_numbers
 if TYPE_CHECKING:
     import pandas as pd
 
+BATCH_ROWS = 512
+"""Rows that a file computes at once."""
+
 
 def columns_of(session: Any) -> list[dict[str, str]]:
     """Gives ``column``, ``input`` and ``kind`` of each input of an ``InferenceSession``."""
@@ -48,6 +51,29 @@ def feeds_of(columns: Sequence[Mapping[str, str]], X: pd.DataFrame) -> dict[str,
     return feeds
 
 
+def run_batches(
+    session: Any, outputs: Sequence[str], feeds: Mapping[str, Any]
+) -> list[np.ndarray[Any, Any]]:
+    """Gives the outputs for any number of rows, `BATCH_ROWS` at a time.
+
+    Nodes between may be far wider than a row: as wide as there are training rows, if the distance
+    to each of them is computed. So memory does not grow with the rows.
+
+    Args:
+        session: An ``InferenceSession``.
+        outputs: Their names.
+        feeds: As `feeds_of` gives them; at least one row.
+    """
+    n_rows = len(next(iter(feeds.values())))
+    if n_rows <= BATCH_ROWS:
+        return list(session.run(outputs, dict(feeds)))
+    parts = [
+        session.run(outputs, {key: feed[at : at + BATCH_ROWS] for key, feed in feeds.items()})
+        for at in range(0, n_rows, BATCH_ROWS)
+    ]
+    return [np.concatenate(values) for values in zip(*parts, strict=True)]
+
+
 def open_session(path: str) -> Any:
     """Opens a file on one thread.
 
@@ -80,7 +106,7 @@ class OnnxFile:
     def predict(self, raw: pd.DataFrame) -> dict[str, np.ndarray[Any, Any]]:
         """Gives the outputs by name."""
         names = [output.name for output in self._session.get_outputs()]
-        return dict(zip(names, self._session.run(None, self.feeds(raw)), strict=True))
+        return dict(zip(names, run_batches(self._session, names, self.feeds(raw)), strict=True))
 
     def average(self, X: pd.DataFrame) -> np.ndarray[Any, Any]:
         """Gives (n,) values or (n, n_classes) probabilities of canonical rows."""

@@ -16,7 +16,7 @@ from autometa.export.file import write_onnx
 from autometa.export.rows import edge_rows
 from autometa.export.verify import compare
 from autometa.modelfolder import Predictor
-from autometa.onnxgraph.feeds import OnnxFile, columns_of, open_session
+from autometa.onnxgraph.feeds import OnnxFile, columns_of, open_session, run_batches
 from autometa.serve.engine import Engine, NativeEngine
 from autometa.serve.inputs import Array, Rows
 
@@ -50,7 +50,7 @@ class OnnxEngine:
     def predict(self, rows: Rows) -> Array:
         """See `Engine`."""
         feeds = {name: feed(rows) for name, feed in self._feeds.items()}
-        (found,) = self._session.run([self._output], feeds)
+        (found,) = run_batches(self._session, [self._output], feeds)
         outputs = np.asarray(found, dtype=np.float64)
         return outputs if self._output == "probabilities" else outputs[:, 0]
 

@@ -26,7 +26,7 @@ def registered(place):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)  # MLflow is imported seven times
+@pytest.mark.timeout(400)  # MLflow is imported eight times
 def test_a_registered_winner_predicts_by_its_name(place, registered):
     done = place.run(
         "predict", "models:/small@champion", "table.csv", "--output", "a.csv", "--json"
@@ -35,6 +35,10 @@ def test_a_registered_winner_predicts_by_its_name(place, registered):
     assert place.run("predict", registered["model"], "table.csv", "--output", "b.csv").code == 0
     predictions = (place.folder / "a.csv").read_text()
     assert predictions == (place.folder / "b.csv").read_text()
+    # It is exported by its name, too, into the current folder.
+    exported = place.run("export", "models:/small@champion", "--json")
+    assert (exported.code, exported.json["parity"] <= 1e-4) == (0, True), exported.err
+    assert exported.json["output"] == str(place.folder / "small-champion-onnx")
     # A finished search is registered too, and twice is once.
     assert place.optimize("--register", "small@champion")["status"] == "finished"
     wrong = place.run("predict", "models:/small/2", "table.csv", "--output", "c.csv")

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from autometa_tabular.specs import LEARNERS
 
 from autometa import modelfolder
 from autometa.combination import Combination, Pool
@@ -11,6 +12,7 @@ from autometa.resolve import resolve
 from autometa.schema import Schema
 
 N_ROWS = 160
+SPECS = {spec.name: spec for spec in LEARNERS}
 
 
 def raw_table(with_text=False):
@@ -49,7 +51,7 @@ def make_folder(tmp_path):
             for fold in range(2):
                 rows = np.arange(N_ROWS) % 3 != fold
                 data = TrainingData(X[rows], target[rows], len(classes) or None)
-                learner = resolve(f"autometa_tabular.learners.{name}:{CLASSES[name]}")({})
+                learner = resolve(SPECS[name].factory)({})
                 model = learner.fit(data, FitContext(rng=np.random.default_rng(fold)))
                 folder = tmp_path / "parts" / f"{name}-{fold}"
                 folder.mkdir(parents=True)
@@ -72,12 +74,3 @@ def make_folder(tmp_path):
         return modelfolder.write(tmp_path / "model", header, members), raw
 
     return make
-
-
-CLASSES = {
-    "dummy": "Dummy",
-    "ridge": "Ridge",
-    "logistic": "Logistic",
-    "lightgbm": "LightGBM",
-    "extra_trees": "ExtraTrees",
-}

@@ -2,16 +2,20 @@ import json
 import subprocess
 import sys
 import venv
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from autometa_tabular.specs import LEARNERS
 
 from autometa import NotApplicable, load_model
+from autometa.combination import Combination, Pool
 from autometa.errors import StorageError
 from autometa.export import build, export_model, write_onnx
 from autometa.export.rows import UNSEEN, edge_rows
 from autometa.export.verify import compare, measure
+from autometa.modelfolder import Predictor
 from autometa.onnxgraph.feeds import OnnxFile, raw_rows
 from autometa.onnxgraph.parity import TOLERANCE, difference
 from autometa.schema import Schema
@@ -46,6 +50,38 @@ def test_build_finds_file_and_folder_alike(make_folder, tmp_path, learners, opse
     measured = ("size_kib", "gzip_kib", "load_ms", "latency_ms", "latency_p99_ms", "memory_mib")
     assert all(found[key] > 0 for key in measured)
     assert found["size_kib"] == (tmp_path / "model.onnx").stat().st_size / 1024
+
+
+@pytest.mark.slow  # fits every learner twice
+@pytest.mark.parametrize("problem", ["classification", "regression"])
+def test_an_ensemble_of_every_learner_of_tables_exports(make_folder, tmp_path, problem):
+    names = tuple(spec.name for spec in LEARNERS if problem in spec.problems)
+    folder, raw = make_folder(problem, names)
+    model = load_model(folder)
+    assert [member["learner"] for member in model.manifest["members"]] == list(names)
+    for how in ("voting", "weighted", "stacked"):
+        header = {**model.manifest, "combination": combined(problem, how, len(names))}
+        predictor = Predictor(header, model.members)
+        write_onnx(predictor, tmp_path / f"{how}.onnx")
+        file = OnnxFile(tmp_path / f"{how}.onnx")
+        for rows in (raw_rows(predictor.schema.apply(raw)), edge_rows(predictor.schema, None)):
+            assert compare(predictor, file, rows) <= TOLERANCE
+
+
+def combined(problem, how, n):
+    """Gives how n members become one; the last weight is that of the constant."""
+    n_outputs = 2 if problem == "classification" else 1
+    constant = (0.6, 0.4) if n_outputs == 2 else (1002.0,)
+    if how == "voting":
+        return Combination.average([1.0 / n] * n + [0.0], constant).to_json()
+    raised = [i + 1.0 for i in range(n)]
+    weighted = Pool("linear", (*(w / (sum(raised) * 1.25) for w in raised), 0.2))
+    if how == "weighted":
+        return Combination((weighted,), constant, 1.0).to_json()
+    if n_outputs == 1:
+        return Combination((Pool("linear", (*raised, 0.0), (-3.0,)),), constant, 1.0).to_json()
+    stacked = Pool("logarithmic", (*(0.1 * w for w in raised), 0.0), (0.1, -0.2), 0.7)
+    return Combination((stacked, replace(weighted, share=0.3)), constant, 1.3).to_json()
 
 
 def test_part_that_cannot_be_exported_is_named(make_folder, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from autometa_tabular.learners.naive_bayes import NaiveBayes
 from autometa_tabular.learners.neighbours import MAX_ROWS, Neighbours
@@ -93,6 +94,28 @@ def test_one_neighbour_without_prior_is_the_row_itself():
     table = make_table("numeric", "regression")
     model = fit(Neighbours, table.train, n_neighbours=1, prior=1e-9, fading=0.0)
     np.testing.assert_allclose(model.predict(table.train.X), table.train.y, rtol=1e-6)
+
+
+@pytest.mark.parametrize("fading", [0.0, 1.0])
+@pytest.mark.parametrize("n_neighbours", [1, 7, 120])
+def test_exported_neighbours_count_ties_as_the_model_does(n_neighbours, fading, tmp_path):
+    pytest.importorskip("onnxruntime")
+    from autometa.onnxgraph.feeds import OnnxFile
+
+    # A grid of a few points: nearly every row has others that are exactly as far.
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.integers(0, 4, size=(120, 3)).astype(float), columns=list("abc"))
+    y = rng.normal(size=120) + X["a"].to_numpy()
+    data = TrainingData(X, y, None)
+    model = fit(Neighbours, data, n_neighbours=n_neighbours, fading=fading, scale="standard")
+    Z = model.plan.transform(X).astype(float)
+    squares = ((Z[:, None] - Z[None]) ** 2).sum(axis=2)
+    ranks = np.sort(squares, axis=1)
+    at = min(n_neighbours, 119)
+    assert n_neighbours == 120 or np.isclose(ranks[:, at - 1], ranks[:, at]).mean() > 0.3
+    model.export("onnx", tmp_path)
+    values = OnnxFile(tmp_path / "model.onnx").predict(X)["value"][:, 0]
+    np.testing.assert_allclose(values, model.predict(X), rtol=1e-6)
 
 
 def test_svm_regression_equals_scikit_learn():

@@ -105,7 +105,6 @@ LEARNERS = (
         "Neighbours",
         5.0,
         "the mean over the nearest rows, up to 10,000 rows",
-        capabilities=_ALL_ROWS - {"export:onnx"},
     ),
     _spec(
         "svm",

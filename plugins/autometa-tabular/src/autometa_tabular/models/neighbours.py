@@ -7,9 +7,9 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from autometa import EncodingPlan
+from autometa import EncodingPlan, OnnxGraph, OnnxOutput
 from autometa_tabular.classes import Array, Classes
-from autometa_tabular.models.tabular import TabularModel, load_plan
+from autometa_tabular.models.tabular import DOUBLE, TabularModel, load_plan
 from autometa_tabular.storage import read_arrays, read_json, write_arrays, write_json
 
 _META, _ARRAYS = "neighbours.json", "neighbours.npz"
@@ -80,6 +80,55 @@ class NeighboursModel(TabularModel):
         mixed: Array = (weight @ self.outputs + prior * self._mean) / (total + prior)
         return mixed
 
+    def to_onnx(self, graph: OnnxGraph) -> OnnxOutput:
+        """Writes itself and all its training rows into a graph, see `Model.to_onnx`.
+
+        Squares, ties and weights are computed in float64 in the order of `predict_encoded`, so that
+        the same rows are as far as the last neighbour.
+        """
+        squares = self._onnx_squares(graph)  # (n, m)
+        last = self._onnx_last(graph, squares)  # (n, 1)
+        relative = graph.node("Div", squares, last)
+        far = graph.node("Greater", relative, graph.constant(1.0 + _TIES, np.float64))
+        none = graph.constant(0.0, np.float64)
+        weight = graph.node("Where", far, none, _onnx_exact(graph, self.weight))
+        if self.fading:
+            near = graph.node("Min", relative, graph.constant(1.0, np.float64))
+            factor = graph.constant(-self.fading, np.float64)
+            weight = graph.node("Mul", weight, graph.node("Exp", graph.node("Mul", near, factor)))
+        axis = graph.constant([1], np.int64)
+        total = graph.node("ReduceSum", weight, axis, keepdims=1)  # (n, 1)
+        share = graph.constant(self.prior / self.n_neighbours, np.float64)
+        prior = graph.node("Mul", total, share)
+        sums = graph.node("MatMul", weight, _onnx_exact(graph, self.outputs))  # (n, k)
+        own = graph.node("Mul", prior, graph.constant(self._mean[None, :], np.float64))
+        mixed = graph.node("Div", graph.node("Add", sums, own), graph.node("Add", total, prior))
+        scores = graph.scores(mixed, self.outputs.shape[1])
+        if self.classes is not None:
+            return self.onnx_probabilities(scores, "identity")
+        return OnnxOutput.values(scores)
+
+    def _onnx_squares(self, graph: OnnxGraph) -> str:
+        """Gives the squared distances to all training rows, not below what rounding leaves."""
+        Z = self.onnx_wide(graph)
+        axis = graph.constant([1], np.int64)
+        own = graph.node("ReduceSum", graph.node("Mul", Z, Z), axis, keepdims=1)  # (n, 1)
+        most = graph.node("Add", own, graph.constant(self._squares.max(), np.float64))
+        most = graph.node("Add", most, graph.constant(1.0, np.float64))
+        least = graph.node("Mul", most, graph.constant(_ROUNDING, np.float64))
+        products = graph.node("MatMul", Z, _onnx_exact(graph, self.known.T))
+        both = graph.node("Add", own, graph.constant(self._squares, np.float64))
+        twice = graph.node("Mul", products, graph.constant(2.0, np.float64))
+        return graph.node("Max", graph.node("Sub", both, twice), least)
+
+    def _onnx_last(self, graph: OnnxGraph, squares: str) -> str:
+        """Gives the square of the distance of the last neighbour, (n, 1)."""
+        count = graph.constant([self.n_neighbours], np.int64)
+        nearest = graph.node("TopK", squares, count, n_outputs=2, axis=1, largest=0)
+        return graph.node(
+            "Gather", nearest, graph.constant([self.n_neighbours - 1], np.int64), axis=1
+        )
+
     def save(self, folder: Path) -> None:
         """Writes ``plan.json``, ``neighbours.json`` and ``neighbours.npz``."""
         self.save_plan(folder)
@@ -105,3 +154,11 @@ class NeighboursModel(TabularModel):
             prior=float(meta["prior"]),
             **read_arrays(folder / _ARRAYS, "known", "outputs", "weight"),
         )
+
+
+def _onnx_exact(graph: OnnxGraph, values: Array) -> str:
+    """Gives the name of float64 values, kept in half the bytes where float32 holds them exactly."""
+    narrow = values.astype(np.float32)
+    if (narrow == values).all():
+        return graph.node("Cast", graph.constant(np.ascontiguousarray(narrow)), to=DOUBLE)
+    return graph.constant(values, np.float64)

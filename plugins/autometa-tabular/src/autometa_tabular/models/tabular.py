@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PLAN = "plan.json"
-_DOUBLE = 11  # float64, as ONNX counts types
+DOUBLE = 11
+"""float64, as ONNX counts types."""
 
 
 class TabularModel(Model):
@@ -71,7 +72,7 @@ class TabularModel(Model):
 
     def onnx_wide(self, graph: OnnxGraph, limit: float | None = None) -> str:
         """Gives the name of the encoded rows as float64, held within ±limit."""
-        wide = graph.node("Cast", graph.encode(self.plan), to=_DOUBLE)
+        wide = graph.node("Cast", graph.encode(self.plan), to=DOUBLE)
         if limit is None:
             return wide
         ends = (graph.constant(end, np.float64) for end in (-limit, limit))
