@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 256 * 2**20
 """A manifest that is larger is refused; 10,000 columns of 1,000 categories take 100 MiB."""
+
+MAX_ENTRIES, MAX_DEPTH = 100_000, 32
+"""Files and folders of a model folder, and levels of them; an ensemble of 50 has some hundreds."""
 
 RETRAIN = "Restore the folder from where it came, or run `autometa optimize` again."
 CLASS_KINDS: Mapping[str, Callable[[str], Any]] = {
@@ -44,12 +49,15 @@ def parse(path: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ModelFolderError: If it is a link, too large, or holds anything but one JSON object.
+        ModelFolderError: If it is no file, too large, or holds anything but one JSON object.
     """
     try:
         if path.is_symlink():
             raise ModelFolderError(f"{path} is a link, which a model folder must not hold.")
-        if (size := path.stat().st_size) > MAX_BYTES:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelFolderError(f"{path} is no file.", hint=RETRAIN)
+        if (size := status.st_size) > MAX_BYTES:
             raise ModelFolderError(f"{path} has {size} bytes, more than any manifest.")
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -68,29 +76,64 @@ def digest_of(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def hashes_of(folder: Path, manifest: Path) -> dict[str, str]:
-    """Gives the SHA-256 (hex) of every file but the manifest, by its path within the folder.
+def files_of(folder: Path, manifest: Path) -> dict[str, Path]:
+    """Gives every file but the manifest, by its path within the folder, in order.
 
     Raises:
         ModelFolderError: If something is neither a file nor a folder: what a link points to can
-            change after it was verified, and a pipe never ends.
+            change after it was verified, and a pipe never ends; or if there is more of it, or it is
+            deeper, than in any folder of ours. Nothing of a file is read, so that what a stranger
+            made takes bounded time.
     """
     found = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_symlink():
-            raise ModelFolderError(f"{folder} holds the link {name}.", hint=_COPY)
-        if path.is_file() and path != manifest:
-            found[name] = _sha256(path)
-        elif not path.is_dir() and path != manifest:
-            raise ModelFolderError(f"{folder} holds {name}, which is no file.", hint=RETRAIN)
-    return found
+    waiting = [(folder, "")]
+    n_entries = 0
+    while waiting:
+        place, prefix = waiting.pop()
+        for entry in _entries(place):
+            name = f"{prefix}{entry.name}"
+            shown = name.encode("utf-8", "backslashreplace").decode()
+            n_entries += 1
+            if n_entries > MAX_ENTRIES or name.count("/") >= MAX_DEPTH:
+                raise ModelFolderError(
+                    f"{folder} holds more than {MAX_ENTRIES} entries or {MAX_DEPTH} levels:"
+                    f" {shown[-80:]}.",
+                    hint=RETRAIN,
+                )
+            if entry.is_symlink():
+                raise ModelFolderError(f"{folder} holds the link {shown}.", hint=_COPY)
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append((Path(entry.path), f"{name}/"))
+            elif not entry.is_file(follow_symlinks=False):
+                raise ModelFolderError(f"{folder} holds {shown}, which is no file.", hint=RETRAIN)
+            elif (path := Path(entry.path)) != manifest:
+                found[name] = path
+    return dict(sorted(found.items()))
+
+
+def _entries(place: Path) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(place) as entries:
+            yield from entries
+    except OSError as exc:
+        raise ModelFolderError(f"cannot read {place}: {exc.strerror}.", hint=RETRAIN) from exc
+
+
+def hashes_of(folder: Path, manifest: Path) -> dict[str, str]:
+    """Gives the SHA-256 (hex) of every file of `files_of`.
+
+    Raises:
+        ModelFolderError: See `files_of`.
+        OSError: If a file cannot be read.
+    """
+    return {name: sha256_of(path) for name, path in files_of(folder, manifest).items()}
 
 
 _COPY = "Copy it with its links resolved, such as with `cp -rL`."
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Gives the SHA-256 (hex) of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

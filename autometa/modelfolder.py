@@ -20,7 +20,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 from autometa.combination import combination_of
 from autometa.errors import AutometaError, ModelFolderError, StorageError
-from autometa.manifest import CLASS_KINDS, RETRAIN, check, digest_of, hashes_of, parse, schema_of
+from autometa.manifest import (
+    CLASS_KINDS,
+    RETRAIN,
+    check,
+    digest_of,
+    files_of,
+    hashes_of,
+    parse,
+    schema_of,
+    sha256_of,
+)
 from autometa.resolve import resolve
 
 if TYPE_CHECKING:
@@ -170,13 +180,19 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _verify_files(folder: Path, expected: Mapping[str, str]) -> None:
-    found = hashes_of(folder, folder / MANIFEST)
+    """Compares names first: nothing is read of a folder that holds what nobody vouches for."""
+    found = files_of(folder, folder / MANIFEST)
     for name in sorted({*expected, *found}):
         if name not in found:
             raise ModelFolderError(f"{folder} lacks {name}.", hint=RETRAIN)
         if name not in expected:
             raise ModelFolderError(f"{folder} holds {name}, unknown to it.", hint=RETRAIN)
-        if found[name] != expected[name]:
+    for name, path in found.items():
+        try:
+            is_same = sha256_of(path) == expected[name]
+        except OSError as exc:
+            raise ModelFolderError(f"cannot read {path}: {exc.strerror}.", hint=RETRAIN) from exc
+        if not is_same:
             raise ModelFolderError(f"{folder}: checksum of {name} differs.", hint=RETRAIN)
 
 

@@ -2,9 +2,12 @@
 
 import json
 import os
+from contextlib import suppress
 
 import pytest
 
+from autometa import manifest as manifests
+from autometa import modelfolder
 from autometa.errors import ModelFolderError
 from autometa.manifest import digest_of, hashes_of
 from autometa.modelfolder import Member, load_model, read_manifest, write
@@ -179,3 +182,79 @@ def test_fault_85_parts_that_do_not_fit_together_are_no_traceback(folder):
     row = pd.DataFrame({"a": [1.0], "b": ["x"], "when": ["2020-01-01"]})
     with pytest.raises(ModelFolderError, match=r"ConstantModel gave \(1, 2\)"):
         load_model(folder).predict(row)
+
+
+def test_fault_85_a_pipe_as_manifest_does_not_block(folder):
+    (folder / "manifest.json").unlink()
+    os.mkfifo(folder / "manifest.json")
+    with pytest.raises(ModelFolderError, match="is no file") as caught:
+        read_manifest(folder)
+    assert caught.value.exit_code == 4
+
+
+def loops(folder):
+    for name in "abcdefgh":
+        (folder / name).mkdir()
+        for other in "abcdefgh":
+            (folder / name / other).symlink_to(folder, target_is_directory=True)
+
+
+def deep(folder):
+    place = os.open(folder, os.O_RDONLY)
+    for _ in range(3000):  # deeper than the recursion limit and than the longest path
+        os.mkdir("d", dir_fd=place)
+        place, last = os.open("d", os.O_RDONLY, dir_fd=place), place
+        os.close(last)
+    os.close(place)
+
+
+def wide(folder):
+    for number in range(300):
+        (folder / str(number)).mkdir()
+
+
+def flatten(folder):
+    """Removes a deep tree level by level, since `shutil.rmtree` recurses."""
+    place = os.open(folder, os.O_RDONLY)
+    with suppress(FileNotFoundError):
+        while True:
+            os.rename("d/d", "e", src_dir_fd=place, dst_dir_fd=place)
+            os.rmdir("d", dir_fd=place)
+            os.rename("e", "d", src_dir_fd=place, dst_dir_fd=place)
+    os.rmdir("d", dir_fd=place)
+    os.close(place)
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [(loops, "holds the link"), (deep, "32 levels"), (wide, "more than 100 entries")],
+)
+def test_fault_85_loops_and_trees_are_refused_in_bounded_time(
+    folder, monkeypatch, spoil, reason, is_signed
+):
+    monkeypatch.setattr(manifests, "MAX_ENTRIES", 100)
+    read = []
+    monkeypatch.setattr(modelfolder, "sha256_of", read.append)
+    if is_signed:  # and vouches for what is there, as far as anything can
+        extra = {f"{name}/x": "0" * 64 for name in "abc"}
+        sign(folder, lambda manifest: manifest["files"].update(extra))
+    spoil(folder)
+    try:
+        with pytest.raises(ModelFolderError, match=reason) as caught:
+            load_model(folder)
+    finally:
+        if spoil is deep:
+            flatten(folder)
+    assert caught.value.exit_code == 4
+    assert read == []  # no byte of a file was read
+
+
+def test_fault_85_what_is_not_listed_is_refused_before_anything_is_read(folder, monkeypatch):
+    read = []
+    monkeypatch.setattr(modelfolder, "sha256_of", read.append)
+    with (folder / "huge.bin").open("wb") as file:
+        file.truncate(1 << 40)  # a tebibyte of zeros that takes no room
+    with pytest.raises(ModelFolderError, match="unknown to it"):
+        load_model(folder)
+    assert read == []
