@@ -136,7 +136,7 @@ class Limits(_Section):
     """What one trial and the machine may use.
 
     Args:
-        trial_seconds: Wall-clock seconds per trial.
+        trial_seconds: Wall-clock seconds per trial; what it gives is measured in as many again.
         trial_memory_mib: Address space per worker above its start, MiB.
         workers: Jobs side by side.
         threads_per_trial: Threads per job.

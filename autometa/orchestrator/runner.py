@@ -245,20 +245,31 @@ class Runner:
         return "{stage} {name}".format(**json.loads(note))
 
     def _submit(
-        self, running: Running, job_id: str, function: str, payload: Mapping[str, Any]
+        self,
+        running: Running,
+        job_id: str,
+        function: str,
+        payload: Mapping[str, Any],
+        wall_seconds: float | None = None,
     ) -> None:
+        """Submits a job; by default it may take what its trial has left."""
         self._running[job_id] = running
+        left = max(0.05, self._evaluation.seconds - running.wall_seconds)
         job = Job(
             id=job_id,
             function=function,
             payload=payload,
-            wall_seconds=max(0.05, self._evaluation.seconds - running.wall_seconds),
+            wall_seconds=left if wall_seconds is None else wall_seconds,
             log=self._evaluation.trial_folder(running.proposal.number) / "log.txt",
         )
         self._executor.submit(job)
 
     def _measure(self, running: Running) -> tuple[Proposal, TrialResult] | None:
-        """Builds what this trial alone would deliver, and measures it unless it is beaten."""
+        """Builds what this trial alone would deliver, and measures it unless it is beaten.
+
+        Measuring has a limit of its own: what was fitted in time is not lost because the machine
+        was busy.
+        """
         evaluation, number = self._evaluation, running.proposal.number
         folder = evaluation.trial_folder(number) / "deliverable"
         member = self.member(running.proposal, running.models)
@@ -267,7 +278,8 @@ class Runner:
         if evaluation.opset is not None:
             output = folder.with_name(exporting.FOLDER)
             payload = exporting.export_payload(evaluation, folder, output, packages)
-            self._submit(running, f"trial-{number}-export", exporting.EXPORT, payload)
+            job_id = f"trial-{number}-export"
+            self._submit(running, job_id, exporting.EXPORT, payload, evaluation.seconds)
             return None
         running.size_kib = modelfolder.size_kib(folder)
         if all(metric.name != "latency_ms" for metric in evaluation.metrics):
@@ -279,7 +291,7 @@ class Runner:
             "prepared": str(evaluation.prepared),
             "packages": packages,
         }
-        self._submit(running, f"trial-{number}-measure", MEASURE, payload)
+        self._submit(running, f"trial-{number}-measure", MEASURE, payload, evaluation.seconds)
         return None
 
     def member(self, proposal: Proposal, models: Sequence[str | None]) -> modelfolder.Member:
