@@ -26,7 +26,7 @@ from autometa.compressor import CompressContext
 from autometa.errors import NotApplicable
 from autometa.learner import FitContext, Learner, TrainingData
 from autometa.model import Model
-from autometa.modelfolder import size_kib
+from autometa.modelfolder import gzip_kib, size_kib
 from autometa.resolve import resolve
 from autometa.workspace import writing
 
@@ -136,17 +136,18 @@ def _changed(before: Model, after: Model, data: TrainingData) -> Model:
     is_same = before is after or (
         type(before) is type(after)
         and np.array_equal(before.predict(rows), after.predict(rows))
-        and _saved_kib(before) == _saved_kib(after)
+        and _saved(before) == _saved(after)
     )
     if is_same:
         raise NotApplicable("it changed nothing: size and predictions are those of before")
     return after
 
 
-def _saved_kib(model: Model) -> float:
+def _saved(model: Model) -> tuple[float, float]:
+    """Gives the sizes of a saved model, in KiB as it is and as it is downloaded."""
     with tempfile.TemporaryDirectory(prefix="autometa-") as name:
         model.save(Path(name))
-        return size_kib(Path(name))
+        return size_kib(Path(name)), gzip_kib(Path(name))
 
 
 @dataclass(frozen=True, slots=True)

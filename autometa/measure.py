@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MINIMIZE = "minimize"
 MAXIMIZE = "maximize"
-RESOURCES = ("size_kib", "latency_ms", "memory_mib")
+RESOURCES = ("size_kib", "gzip_kib", "latency_ms", "memory_mib")
 """What is measured of the deliverable, not of its predictions; memory of a target's file only."""
 
 

@@ -9,6 +9,7 @@ autometa plugin (or from a file given with ``-p``), whatever a manifest says.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -150,6 +151,12 @@ def _replace(new: Path, folder: Path) -> None:
 def size_kib(folder: Path) -> float:
     """Gives the size of all files in KiB."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1024
+
+
+def gzip_kib(folder: Path) -> float:
+    """Gives in KiB what a download of all files weighs, each compressed with gzip."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return sum(len(gzip.compress(path.read_bytes(), mtime=0)) for path in paths) / 1024
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autometa import FitContext, TrainingData, making
+from autometa import FitContext, NotApplicable, TrainingData, making
 from autometa.making import Store, make
+from autometa.resolve import resolve
 
 PARTS = Path(__file__).parent / "orchestrator" / "parts_plugin.py"
 
@@ -71,3 +72,20 @@ def test_models_unused_for_longest_go_first(
 
 def test_nothing_is_kept_without_a_folder() -> None:
     assert Store(None).get(["anything"]) is None
+
+
+def test_smaller_download_is_a_change() -> None:
+    slope = resolve(f"{PARTS}:Slope")
+
+    class Random(slope):  # type: ignore[misc, valid-type]
+        def save(self, folder: Path) -> None:
+            rng = np.random.default_rng(self.ballast)
+            digits = rng.integers(0, 10, 4096) if self.ballast else np.zeros(4096, dtype=int)
+            (folder / "digits.txt").write_text("".join(map(str, digits)))
+
+    X = pd.DataFrame({"a": [0.0, 1.0], "b": [1.0, -3.0]})
+    data = TrainingData(X=X, y=np.array([0, 1]), n_classes=2)
+    plain, sparse = Random(1.0, 1), Random(1.0, 0)
+    assert making._changed(plain, sparse, data) is sparse
+    with pytest.raises(NotApplicable, match="changed nothing"):
+        making._changed(plain, Random(1.0, 1), data)

@@ -179,6 +179,8 @@ class Delivery:
         if self.evaluation.opset is not None:
             return self._export(folder, executor)
         measured = {"size_kib": modelfolder.size_kib(folder)}
+        if "gzip_kib" in self.evaluation.bounds:
+            measured["gzip_kib"] = modelfolder.gzip_kib(folder)
         if "latency_ms" in self.evaluation.bounds:
             payload = {
                 "folder": str(folder),

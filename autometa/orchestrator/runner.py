@@ -282,7 +282,10 @@ class Runner:
             self._submit(running, job_id, exporting.EXPORT, payload, evaluation.seconds)
             return None
         running.size_kib = modelfolder.size_kib(folder)
-        if all(metric.name != "latency_ms" for metric in evaluation.metrics):
+        asked = {metric.name for metric in evaluation.metrics}
+        if "gzip_kib" in asked:
+            running.gzip_kib = modelfolder.gzip_kib(folder)
+        if "latency_ms" not in asked:
             return self._complete(running)
         if self._is_dominated(running):
             return self._end(running, Outcome.DOMINATED, "beaten before latency was measured")
@@ -338,7 +341,7 @@ class Runner:
         measured = {
             name: statistics.fmean(column) for name, column in zip(names, columns, strict=True)
         }
-        own = {"size_kib": running.size_kib, "latency_ms": running.latency_ms}
+        own = {name: getattr(running, name) for name in ("size_kib", "gzip_kib", "latency_ms")}
         known = {name: value for name, value in own.items() if value is not None}
         if running.n_labelled:
             known[PSEUDO_LABELLED] = statistics.fmean(running.n_labelled)

@@ -19,6 +19,7 @@ class Running:
     wall_seconds: float = 0.0
     row_seconds: float = 0.0  # to predict one row with the models of all folds
     size_kib: float | None = None
+    gzip_kib: float | None = None  # where it is asked for
     latency_ms: float | None = None
     file: dict[str, float] = field(default_factory=dict)  # what was measured of a target's file
     n_labelled: list[int] = field(default_factory=list)  # per fold, where rows got a label

@@ -29,6 +29,8 @@ CHAINS: dict[str, Sequence[tuple[str, dict[str, Any]]]] = {
     "none": (),
     "prune .5": (("prune", {"ratio": 0.5}),),
     "prune .9": (("prune", {"ratio": 0.9}),),
+    "sparsify .8": (("sparsify", {"sparsity": 0.8}),),
+    "sparsify .95": (("sparsify", {"sparsity": 0.95}),),
     "distill_linear": (("distill_linear", {}),),
     "distill_boosting": (("distill_boosting", {}),),
     "distill_network": (("distill_network", {}),),

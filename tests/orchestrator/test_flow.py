@@ -175,6 +175,16 @@ def test_latency_is_measured(run: Run) -> None:
     assert all(0 < trial.metrics["latency_ms"] < 500 for trial in result.trials)
 
 
+def test_download_is_an_objective_and_a_constraint(run: Run) -> None:
+    result = run(8, objectives=["log_loss", "gzip_kib"], constraints={"gzip_kib": 4.0})
+    large = [t for t in result.trials if t.params["slope.ballast_kib"] > 20]
+    assert large
+    for trial in large:
+        assert trial.values[1] == trial.metrics["gzip_kib"]
+        assert 0.1 < trial.metrics["gzip_kib"] < 4.0 < trial.metrics["size_kib"]
+    assert result.model.joinpath("manifest.json").is_file()
+
+
 def test_compressor_chain_is_searched_and_delivered(run: Run) -> None:
     search = {"learners": ["slope"], "compressors": ["trim"]}
     result = run(12, search=search, objectives=["log_loss", "size_kib"])

@@ -71,6 +71,13 @@ class TestDistillImageNetwork(CompressorContract):
 
 
 @pytest.mark.slow
+class TestSparsify(CompressorContract):
+    spec = "sparsify"
+    learner = "mlp"
+    problem = "regression"
+
+
+@pytest.mark.slow
 class TestImagesToOnnx(CompressorContract):
     spec = "to_onnx"
     learner = "cnn"

@@ -31,6 +31,8 @@ def autometa_compressors() -> Sequence[CompressorSpec]:
         specs.append(_spec("distill_network", "distill", {"*"}, "torch", "distill:DistillNetwork"))
     takes = _TREES | _NETWORK if has_pruning else _TREES
     specs.append(_spec("prune", "prune", takes, "*", "prune:Prune"))
+    if has_torch:
+        specs.append(_spec("sparsify", "prune", _NETWORK, "*", "sparse:Sparsify"))
     if has_torch and has_onnx:
         specs.append(_spec("to_onnx", "export", _NETWORK, "onnx", "onnx_export:ToOnnx"))
         specs.append(_spec("quantize", "quantize", {"onnx"}, "onnx", "quantize:Quantize"))
@@ -42,6 +44,7 @@ _SUMMARIES = {
     "distill_linear": "trains a linear model on the model's own predictions",
     "distill_network": "trains a small network on the model's own predictions",
     "prune": "keeps fewer trees, or fewer hidden units, and fits what is left to the model",
+    "sparsify": "sets weights of a network to 0, so that its download shrinks",
     "to_onnx": "writes a network as an ONNX graph",
     "quantize": "keeps the weights of an ONNX graph in fewer bits",
 }

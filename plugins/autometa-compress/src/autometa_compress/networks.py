@@ -32,19 +32,33 @@ def fewer_units(model: Any, ratio: float, refit: float, context: CompressContext
     Raises:
         NotApplicable: If no unit would go.
     """
-    import autometa_torch
-
     module = _narrower(model.module, ratio, model.encode(context.data.X[:2]))
     if module is None:
         raise NotApplicable(f"no unit goes at a ratio of {ratio:.3g}")
+    return refitted(model, module, refit, context)
+
+
+def refitted(
+    model: Any, module: Any, refit: float, context: CompressContext, kept: Any = None
+) -> Model:
+    """Trains a network on the answers of a whole model; gives the model with it.
+
+    Args:
+        model: See `fewer_units`.
+        module: What is left of its network.
+        refit: See `fewer_units`.
+        context: See `fewer_units`.
+        kept: See `autometa_torch.train`.
+    """
+    import autometa_torch
+
     rows = taught(model, context, temperature=1.0, extra=0.5, hard=0.1)
     steps = int(np.clip(200 * refit, _FEWEST_STEPS, _MOST_STEPS))
     recipe = autometa_torch.Recipe(
         learning_rate=0.01, max_steps=steps, min_epochs=1, schedule="decay"
     )
-    trained = autometa_torch.train(
-        module, model.samples(rows), recipe, replace(context.fit, init=None)
-    )
+    fit = replace(context.fit, init=None)
+    trained = autometa_torch.train(module, model.samples(rows), recipe, fit, kept=kept)
     return model.with_module(trained)  # type: ignore[no-any-return]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,14 @@ _TRIAL_STEPS = 20  # after which the schedule is fitted into the time that there
 _SCORED_TOGETHER = 4096
 
 
-def train(network: Network, samples: Samples, recipe: Recipe, context: FitContext) -> Network:
+def train(
+    network: Network,
+    samples: Samples,
+    recipe: Recipe,
+    context: FitContext,
+    *,
+    kept: Mapping[str, Tensor] | None = None,
+) -> Network:
     """Trains a network from the weights it has.
 
     Args:
@@ -31,20 +39,27 @@ def train(network: Network, samples: Samples, recipe: Recipe, context: FitContex
         samples: All rows; a part of them is held out to tell the best epoch.
         recipe: How.
         context: Randomness, deadline, threads, and who is told of each epoch's held-out loss.
+        kept: By name of a parameter, of its shape, 1 where an element is trained and 0 where it
+            stays as it is, such as 0.
 
     Returns:
         The network with the weights of its best epoch, on the CPU, in evaluation mode. When the
         deadline nears it is the best so far.
     """
     with threads(context.n_threads):
-        return _Training(network, samples, recipe, context).run()
+        return _Training(network, samples, recipe, context, kept or {}).run()
 
 
 class _Training:
     """One training: what changes from step to step."""
 
     def __init__(
-        self, network: Network, samples: Samples, recipe: Recipe, context: FitContext
+        self,
+        network: Network,
+        samples: Samples,
+        recipe: Recipe,
+        context: FitContext,
+        kept: Mapping[str, Tensor],
     ) -> None:
         self.clock = Clock(context)
         self.recipe, self.context = recipe, context
@@ -56,7 +71,9 @@ class _Training:
         self.network.noise = self.dropout = Dropout(
             recipe.dropout, generator_of(context.seed, device)
         )
-        self.optimiser = FlatAdamW(self.network.rates(), recipe.beta2)
+        own: dict[str, Tensor] = dict(self.network.named_parameters())
+        masks = {own[name]: mask.to(device) for name, mask in kept.items()}
+        self.optimiser = FlatAdamW(self.network.rates(), recipe.beta2, kept=masks)
         self.smoothing = self._smoothing()
         self.batch = recipe.batch(len(fit))
         self.n_batches = max(1, len(fit) // self.batch)

@@ -29,9 +29,18 @@ class FlatAdamW:
         rates: How each parameter is trained; others stay as they are.
         beta2: Decay of the second moment.
         beta1: Decay of the first moment.
+        kept: By parameter, 1 where an element is trained and 0 where it stays as it is; absent: all
+            are.
     """
 
-    def __init__(self, rates: Mapping[Tensor, Rate], beta2: float, *, beta1: float = 0.9) -> None:
+    def __init__(
+        self,
+        rates: Mapping[Tensor, Rate],
+        beta2: float,
+        *,
+        beta1: float = 0.9,
+        kept: Mapping[Tensor, Tensor] | None = None,
+    ) -> None:
         self._parameters = list(rates)
         self._betas = beta1, beta2
         sizes = [parameter.numel() for parameter in self._parameters]
@@ -41,6 +50,15 @@ class FlatAdamW:
         self._second = torch.zeros_like(self.values)
         self._factor = self._spread([rate.factor for rate in rates.values()], sizes)
         self._decay = self._spread([r.factor * r.decay for r in rates.values()], sizes)
+        for parameter, factor, decay in zip(
+            self._parameters,
+            torch.split(self._factor, sizes),
+            torch.split(self._decay, sizes),
+            strict=True,
+        ):
+            if kept and parameter in kept:
+                factor.mul_(kept[parameter].reshape(-1))
+                decay.mul_(kept[parameter].reshape(-1))
         self._n_steps = 0
         pieces = zip(
             torch.split(self.values, sizes), torch.split(self._gradient, sizes), strict=True
