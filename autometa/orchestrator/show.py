@@ -98,15 +98,20 @@ class Shown:
         )
         self._catch_up()
 
-    def _description(self) -> str:
-        """Gives the top of the run's page: what was asked, and of what."""
+    def _predicts(self) -> str:
+        """Says what was asked, and of what."""
         task, info = self._task, self._info
         source = ", ".join(Path(name).name for name in task.data.source)
+        return (
+            f"Predicts **{task.data.target}** of `{source}`: {info['problem']},"
+            f" {info['n_rows']} rows, {info['n_features']} features."
+        )
+
+    def _description(self) -> str:
+        """Gives the top of the run's page."""
+        info = self._info
         lines = [
-            (
-                f"Predicts **{task.data.target}** of `{source}`: {info['problem']},"
-                f" {info['n_rows']} rows, {info['n_features']} features."
-            ),
+            self._predicts(),
             (
                 f"Searched for the best **{self._objectives[0]}** with {info['n_folds']} validation"
                 f" fold(s) on {info['n_train']} rows; {info['n_test']} rows were set aside for"
@@ -192,10 +197,15 @@ class Shown:
             "autometa.prior.gain": (report["prior"].get("gain") or {}).get("text", ""),
             **check_tags([Finding.from_json(found) for found in report.get("checks", ())]),
         }
-        if report["best"]:
-            tags["mlflow.note.content"] = f"{_answer(report)}\n\n{self._description()}"
+        if not report["best"]:
+            self._tracker.finish("FAILED", metrics, tags)
+            return
+        answer = _answer(report)
+        page = " See `report.html` among the artifacts." if report.get("report") else ""
+        tags["mlflow.note.content"] = f"{answer}{page}\n\n{self._description()}"
         status = "KILLED" if report["status"] == "interrupted" else "FINISHED"
-        self._tracker.finish(status if report["best"] else "FAILED", metrics, tags)
+        summary = f"{self._predicts()}\n\n{answer}"
+        self._tracker.finish(status, metrics, tags, summary=summary)
 
     def _model(self, delivery: Delivery) -> ModelInfo:
         schema = self._info["schema"]
@@ -248,14 +258,13 @@ def _spare(info: Mapping[str, Any]) -> list[str]:
 
 
 def _answer(report: Mapping[str, Any]) -> str:
-    """Gives the result as the first line of the run's page."""
+    """Gives the result in one line."""
     best, lead = report["best"], next(iter(report["best"]["values"]))
     parts = [f"trial {best['number']}, {best['params']['learner']}: {best['values'][lead]:.4g}"]
     for name, text in (("test", "on the test part"), ("baseline", "of a constant prediction")):
         if (value := (report.get(name) or {}).get(lead)) is not None:
             parts.append(f"{value:.4g} {text}")
-    page = " See `report.html` among the artifacts." if report.get("report") else ""
-    return f"**Best {lead}**: {', '.join(parts)}.{page}"
+    return f"**Best {lead}**: {', '.join(parts)}."
 
 
 _OUTPUTS: Mapping[str, str] = {"str": "string", "int": "long", "float": "double", "bool": "boolean"}

@@ -233,15 +233,22 @@ def model(info: ModelInfo) -> Event:
     }
 
 
-def register(model: Event, name: str, alias: str) -> Event:
+def register(model: Event, name: str, alias: str, description: str = "") -> Event:
     """Gives the event of a winner that gets a name.
 
     Args:
         model: Its own event.
         name: Of the registered model.
         alias: That shall point to it, or "".
+        description: What the version's page says, Markdown.
     """
-    return {"type": "register", "model": model, "name": name, "alias": alias}
+    return {
+        "type": "register",
+        "model": model,
+        "name": name,
+        "alias": alias,
+        "description": description,
+    }
 
 
 def end(

@@ -65,8 +65,17 @@ class StudyTracker(Protocol):
         status: str,
         metrics: Mapping[str, float | None] | None = None,
         tags: Mapping[str, object] | None = None,
+        *,
+        summary: str = "",
     ) -> None:
-        """Tells that the study ends: FINISHED, KILLED or FAILED."""
+        """Tells that the study ends: FINISHED, KILLED or FAILED.
+
+        Args:
+            status: One of these.
+            metrics: Of the study's own run.
+            tags: Likewise.
+            summary: What a registered version of the winner says about itself, Markdown.
+        """
 
     def ensure_running(self) -> None:
         """Sees to it that a tracker process runs while there is something to replay."""
@@ -106,6 +115,8 @@ class NullTracker:
         status: str,
         metrics: Mapping[str, float | None] | None = None,
         tags: Mapping[str, object] | None = None,
+        *,
+        summary: str = "",
     ) -> None:
         """Does nothing."""
 

@@ -38,7 +38,7 @@ def register(
         store: An open store.
         model_id: Of the logged model.
         run_id: Of the run that logged it.
-        wanted: ``name`` and ``alias``, which may be "".
+        wanted: ``name``, ``alias``, which may be "", and ``description`` of a new version.
         digest: Of the model; a version that has it is kept.
 
     Returns:
@@ -63,6 +63,7 @@ def register(
                 source,
                 run_id,
                 tags={DIGEST_TAG: digest},
+                description=wanted.get("description"),
                 model_id=model_id,
             ).version
     if wanted["alias"]:

@@ -130,11 +130,13 @@ class Tracker:
         status: str,
         metrics: Mapping[str, float | None] | None = None,
         tags: Mapping[str, object] | None = None,
+        *,
+        summary: str = "",
     ) -> None:
         """See `StudyTracker`."""
         wanted = self._registration
         if wanted is not None and self._model is not None and status == "FINISHED":
-            self._append(events.register(self._model, wanted.name, wanted.alias))
+            self._append(events.register(self._model, wanted.name, wanted.alias, summary))
         best = self._curve.end()
         self._append(events.end(status, metrics or {}, tags or {}, self._now_ms(), best=best))
 

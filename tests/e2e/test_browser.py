@@ -21,6 +21,8 @@ ARGUMENTS = (
     " --disable-background-networking --disable-component-update --disable-sync"
 )
 PATIENCE_SECONDS = 90
+SHOWS_LINK = "return [...document.links].some(a => a.href.includes(arguments[0]))"
+"""Script: whether a link to a place is on the page."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -65,8 +67,8 @@ class Browser:
             time.sleep(0.3)
         pytest.fail(f"{self.driver.current_url} does not show {until!r}:\n{text[:3000]}")
 
-    def run(self, script: str) -> Any:
-        return self.driver.execute_script(script)
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)
 
     def complaints(self) -> list[str]:
         return [str(entry["message"]) for entry in self.driver.get_log("browser")]
@@ -85,7 +87,7 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
 @pytest.fixture
 def tracked(place: Any) -> Any:
     place.task(tracking="auto", budget={"trials": 6, "seconds": None})
-    place.report = place.optimize()
+    place.report = place.optimize("--register", "small@champion")
     return place
 
 
@@ -137,7 +139,7 @@ def test_report_reads_on_a_phone_and_fetches_nothing(tracked: Any, browser: Brow
     assert browser.complaints() == []
 
 
-def test_link_leads_to_the_search_its_trials_charts_and_report(
+def test_link_leads_to_the_search_its_trials_charts_report_and_registered_model(
     tracked: Any, browser: Browser, wait_until: Callable[[Callable[[], bool], float], bool]
 ) -> None:
     printed = tracked.report["mlflow"]
@@ -149,6 +151,12 @@ def test_link_leads_to_the_search_its_trials_charts_and_report(
         assert "Child runs" in text
         assert "Best log_loss" in text
         assert "autometa.best_learner" in text
+        assert browser.run(SHOWS_LINK, "#/models/small/versions/1")
+        browser.open(f"{base}#/models/small/versions/1", "Source Run")
+        shown = browser.wait("champion")
+        assert "Predicts label of table.csv" in shown
+        source = f"/runs/{printed['run_id']}"
+        assert wait_until(lambda: browser.run(SHOWS_LINK, source), 60)
         browser.open(f"{run}/model-metrics", "best_so_far")
         assert wait_until(
             lambda: browser.run("return document.querySelector('.js-plotly-plot')"), 60

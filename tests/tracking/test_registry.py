@@ -45,7 +45,7 @@ def tell(study, winner, registration):
     study.tracker._registration = registration
     study.start()
     study.tracker.model(winner)
-    study.tracker.finish("FINISHED")
+    study.tracker.finish("FINISHED", summary="Predicts **churn**.")
     status = study.replay()
     assert (status.pending, status.refused, status.last_error) == (0, 0, "")
 
@@ -57,6 +57,7 @@ def test_a_winner_becomes_one_version_with_its_alias(study, winner, client):
     (version,) = client(study.uri).search_model_versions("name='churn'")
     assert client(study.uri).get_model_version_by_alias("churn", "champion").version == 1
     assert version.run_id == study.tracker.status().run_id
+    assert version.description == "Predicts **churn**."
 
 
 def test_a_better_winner_is_a_new_version_and_the_old_one_still_loads(study, winner, client):
