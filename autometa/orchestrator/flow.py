@@ -155,7 +155,7 @@ def _open_study(
         for line in (*prepared.warnings, *setting.notes):
             session.progress.note(line)
         return study, setting
-    check_task(task, study.header, str(task.path or task.name))
+    check_task(task, study.header, str(task.path or task.name), session.folder)
     check_data(prepared, study.header, without_password(task.data.source[0]))
     return study, frozen_setting(task, study.header, session.registry, setting)
 

@@ -45,8 +45,14 @@ def header(task: Task, setting: Setting, prepared: PreparedData, uid: str) -> di
     }
 
 
-def check_task(task: Task, kept: Mapping[str, Any], path: str) -> None:
+def check_task(task: Task, kept: Mapping[str, Any], path: str, folder: Path) -> None:
     """Refuses to go on when the task now asks another question.
+
+    Args:
+        task: As it is now.
+        kept: The study's header.
+        path: Of the task file, for messages.
+        folder: Of the study, which may be of another task of this name in the same workspace.
 
     Raises:
         TaskError: If a change affects the search; shows every such change.
@@ -59,7 +65,8 @@ def check_task(task: Task, kept: Mapping[str, Any], path: str) -> None:
             f"the study has begun with other settings: {shown}.",
             file=path,
             key=decisive[0].key,
-            hint="Undo the change, give the task another name, or start anew with --fresh.",
+            hint="Undo the change, give the task another name, or start anew with --fresh."
+            f" The study is in {folder}.",
         )
     for change in changes:
         _log.info("changed since the last run: %s", change)

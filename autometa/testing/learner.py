@@ -173,6 +173,12 @@ class LearnerContract:
             except NotApplicable as declined:
                 subject.check_reason(declined)
                 continue
+            except Exception as exc:
+                exc.add_note(
+                    "The contract: any table gives a valid model, or NotApplicable with a reason.\n"
+                    f"What to do: make fit take a table with {name}, or decline it."
+                )
+                raise
             predictions = model.predict(_frame(data))
             fault = prediction_fault(predictions, len(data), data.n_classes)
             require(

@@ -265,10 +265,12 @@ def check_export(model: Model, path: Path, X: pd.DataFrame) -> None:
 def check_foreign_folder(model: Model, folder: Path) -> None:
     """Checks that loading from an empty folder is refused."""
     folder.mkdir(parents=True)
+    raised = _raised(lambda: type(model).load(folder))
+    got = "nothing" if raised is None else raised.__name__
     require(
-        _raised(lambda: type(model).load(folder)) is ValueError,
+        raised is ValueError,
         "load raises ValueError when the folder is not what save wrote",
-        f"check the files in {type(model).__name__}.load",
+        f"check the files in {type(model).__name__}.load, which raised {got} for an empty folder",
     )
 
 

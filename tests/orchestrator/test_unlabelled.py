@@ -124,10 +124,13 @@ def test_fault_95_stopped_and_resumed_search_has_the_same_trials(
     assert {trial.params["unlabelled"] for trial in whole.trials} > {"none"}
 
 
-def test_fault_92_another_use_of_the_rows_is_another_search(run: Run, digits: pd.DataFrame) -> None:
+def test_fault_92_another_use_of_the_rows_is_another_search(
+    run: Run, digits: pd.DataFrame, tmp_path: Path
+) -> None:
     run(1, **task("ignore", name="one"))
-    with pytest.raises(TaskError, match=r"data\.unlabelled: ignore -> use"):
+    with pytest.raises(TaskError, match=r"data\.unlabelled: ignore -> use") as refused:
         run(2, **task("use", name="one"))
+    assert f"The study is in {tmp_path}" in refused.value.hint
 
 
 def test_check_counts_them(run: Run, digits: pd.DataFrame, tmp_path: Path) -> None:
