@@ -92,10 +92,11 @@ def _awaited(path: Path, deadline: float) -> dict[str, Any]:
 def of_the_search(material: Material) -> dict[str, Part]:
     """Gives the parts that depend on the trials alone."""
     from autometa.report import search_sections as search
+    from autometa.report.front_section import front
 
     return {
         "history": search.history(material),
-        "front": search.front(material),
+        "front": front(material),
         "prior": search.prior(material),
         "importances": search.hyperparameters(material),
     }

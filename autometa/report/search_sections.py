@@ -16,7 +16,6 @@ from autometa.report.material import Material, ToldTrial
 from autometa.report.page import Section
 
 MOST_ROWS = 12
-MOST_FRONT = 40
 
 
 def params_text(params: Mapping[str, Any]) -> str:
@@ -216,48 +215,6 @@ def _with_error(trial: ToldTrial, index: int) -> str:
     if index < len(errors) and math.isfinite(errors[index]):
         return f"{value} ± {page.number(errors[index], 2)}"
     return value
-
-
-def front(material: Material) -> tuple[Section, dict[str, str]]:
-    """Shows the trials that no other trial beats in everything, with their compressors."""
-    points = (material.final.get("front") or [])[:MOST_FRONT]
-    if len(material.objectives) < 2 or not points:
-        return Section("Pareto front", ()), {}
-    first, second = (metric.name for metric in material.objectives[:2])
-    points = sorted(points, key=lambda point: point["values"].get(first, 0.0))
-    others = [t for t in material.complete if t.result.values and len(t.result.values) > 1]
-    others = [others[i] for i in figures.thinned(len(others))]
-    with figures.drawing() as (axes, drawn):
-        x = [t.result.values[0] for t in others if t.result.values]
-        y = [t.result.values[1] for t in others if t.result.values]
-        axes.plot(x, y, "o", ms=3.5, color=figures.GREY, label="trial")
-        x = [point["values"][first] for point in points]
-        y = [point["values"][second] for point in points]
-        axes.plot(x, y, "o-", ms=5, lw=1.2, color=figures.COLOURS[0], label="front")
-        if min(y) > 0 and max(y) / min(y) > 30:
-            axes.set_yscale("log")
-        axes.set_xlabel(figures.label(first))
-        axes.set_ylabel(figures.label(second))
-        axes.legend(loc="best")
-    names = [metric.name for metric in material.objectives]
-    rows = [
-        [
-            str(point["number"]),
-            page.code(point["params"].get("learner", "")),
-            *(page.number(point["values"].get(name)) for name in names),
-            chain_text(point["params"]) or "none",
-            params_text({k: v for k, v in point["params"].items() if "compress." not in k}),
-        ]
-        for point in points
-    ]
-    header = ["#", "learner", *names, "compressors", "configuration"]
-    caption = "No trial is better than one of the front in one objective without losing in another."
-    alt = f"{len(points)} trials of the front by {first} and {second}"
-    numeric, last = (0, *range(2, 2 + len(names))), len(header) - 1
-    shown = page.table(header, rows, numeric=numeric, long=(last,), kind="board")
-    return Section("Pareto front", [page.figure(drawn[0], caption, alt), shown]), {
-        "front": drawn[0]
-    }
 
 
 def hyperparameters(material: Material) -> tuple[Section, dict[str, str]]:

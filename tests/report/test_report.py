@@ -18,6 +18,7 @@ from autometa.errors import StorageError
 from autometa.measure import find_metric
 from autometa.report import evidence, figures, importance, page
 from autometa.report.frame_sections import asked
+from autometa.report.front_section import front
 from autometa.report.job import compose, of_the_search, write_report
 from autometa.report.material import Material
 from autometa.report.page import Section
@@ -116,6 +117,51 @@ def test_front_shows_every_point_with_its_compressors(material: Material) -> Non
     part = part[: part.index("Mistakes")]
     assert len(front) > 1
     assert part.count("trim") >= len(trimmed) > 0
+
+
+def test_front_figure_says_the_chain_and_number_of_its_trials(material: Material) -> None:
+    drawn = front(material)[1]["front"]
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", drawn)
+    points = material.final["front"]
+    assert {"no compressor", "trim"} & set(texts)
+    for point in points if len(points) <= 12 else ():
+        assert str(point["number"]) in texts
+
+
+def test_front_over_three_objectives_is_drawn_against_each(material: Material) -> None:
+    third = replace(material.objectives[1], name="latency_ms")
+    points = [
+        {**p, "values": {**p["values"], "latency_ms": 1.0 + i}}
+        for i, p in enumerate(material.final["front"])
+    ]
+    told = [
+        replace(t, result=replace(t.result, values=(*t.result.values, 1.0)))
+        if t.result.values
+        else t
+        for t in material.told
+    ]
+    asked = replace(
+        material,
+        objectives=[*material.objectives, third],
+        told=told,
+        final={**material.final, "front": points},
+    )
+    section, drawn = front(asked)
+    assert list(drawn) == ["front", "front-latency_ms"]
+    assert "latency_ms" in drawn["front-latency_ms"]
+    assert section.parts[1].count("<img") == 1
+
+
+def test_rare_chains_of_the_front_share_a_colour(material: Material) -> None:
+    first = material.final["front"][0]
+    points = [
+        {**first, "number": i, "params": {"learner": "slope", "compress.prune": f"step {i}"}}
+        for i in range(9)
+    ]
+    drawn = front(replace(material, final={**material.final, "front": points}))[1]["front"]
+    assert "step 6" in drawn
+    assert "step 8" not in drawn
+    assert "other chains" in drawn
 
 
 def test_provenance_names_the_past_tasks(whole: tuple[str, dict[str, str]]) -> None:
