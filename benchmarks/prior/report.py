@@ -27,7 +27,8 @@ of the candidates' losses (`p95`). Tables give means over targets with `worst`; 
 **Protocol.** Held out by family: OBOE in 10 folds, near-duplicates (error profiles that correlate
 above .97, linked transitively) in one family; MindWare jointly in 3 folds, one learner at a time in
 5, families by name. MindWare's candidates are the points of random search (origin 1) of the target;
-past tasks use all their points. Random is the mean of 20 runs, methods that draw at random 3.
+past tasks use all their points. Random is the mean of 20 runs, of Optuna 3; other
+methods ran once.
 Constants of the engine were chosen on the **development** third of OBOE's families and of the
 families of MindWare's balanced accuracy, one learner at a time; **rest** is everything else.
 **Intervals**: paired bootstrap over targets, 95 %, of the difference to the best competitor
