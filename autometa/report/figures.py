@@ -12,6 +12,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,10 +75,17 @@ def warm_up() -> None:
         axes.plot([0, 1], [0, 1])
 
 
-def label(name: object) -> str:
+def label(name: object, longest: int = _LONGEST_LABEL) -> str:
     """Shortens a name for an axis; what cannot be printed is replaced."""
     plain = "".join(c if c.isprintable() else "�" for c in str(name))
-    return plain if len(plain) <= _LONGEST_LABEL else f"{plain[: _LONGEST_LABEL - 1]}…"
+    return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
+
+
+def logarithmic(axes: Axes) -> None:
+    """Makes the upright axis logarithmic; its numbers are written out, not as formulas."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def thinned(n: int) -> np.ndarray[Any, Any]:

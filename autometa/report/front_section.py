@@ -70,7 +70,7 @@ def _draw(
         (r.values[0], r.values[index], _chain({"params": r.params})) for r in others if r.values
     ]
     kept = [(p["values"][names[0]], p["values"][names[index]], _chain(p)) for p in points]
-    with figures.drawing(3.2) as (axes, drawn):
+    with figures.drawing(2.7 + 0.17 * (len(shown) + 1)) as (axes, drawn):
         if len(names) == 2:
             axes.step(*zip(*[p[:2] for p in kept], strict=True), where="post", color=figures.GREY)
         for name in [*shown, _OTHERS]:
@@ -83,10 +83,10 @@ def _draw(
             axes.annotate(text, place, (3, 4), textcoords="offset points", fontsize=7)
         y = [p[1] for p in kept]
         if min(y) > 0 and max(y) / min(y) > 30:
-            axes.set_yscale("log")
+            figures.logarithmic(axes)
         axes.set_xlabel(figures.label(names[0]))
         axes.set_ylabel(figures.label(names[index]))
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+        axes.figure.legend(loc="outside lower left", ncols=1)
     return drawn[0]
 
 
@@ -101,7 +101,7 @@ def _dots(axes: Any, parts: Sequence[Sequence[Point]], colour: str, name: str) -
         if dots:
             x, y = [p[0] for p in dots], [p[1] for p in dots]
             is_named = dots is kept or not kept
-            text = figures.label(name) if is_named else None
+            text = figures.label(name, 64) if is_named else None
             axes.plot(x, y, "o", ms=size, mew=0, alpha=alpha, color=colour, label=text)
 
 

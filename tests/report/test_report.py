@@ -124,6 +124,7 @@ def test_front_figure_says_the_chain_and_number_of_its_trials(material: Material
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", drawn)
     points = material.final["front"]
     assert {"no compressor", "trim"} & set(texts)
+    assert "mathdefault" not in drawn
     for point in points if len(points) <= 12 else ():
         assert str(point["number"]) in texts
 
@@ -150,6 +151,15 @@ def test_front_over_three_objectives_is_drawn_against_each(material: Material) -
     assert list(drawn) == ["front", "front-latency_ms"]
     assert "latency_ms" in drawn["front-latency_ms"]
     assert section.parts[1].count("<img") == 1
+
+
+def test_logarithmic_axis_has_plain_numbers() -> None:
+    with figures.drawing() as (axes, drawn):
+        axes.plot([0, 1], [1, 1000], "o")
+        figures.logarithmic(axes)
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", drawn[0])
+    assert {"1", "100", "1000"} <= set(texts)
+    assert "mathdefault" not in drawn[0]
 
 
 def test_rare_chains_of_the_front_share_a_colour(material: Material) -> None:
