@@ -71,6 +71,13 @@ class TestDistillImageNetwork(CompressorContract):
 
 
 @pytest.mark.slow
+class TestDistillFeatures(CompressorContract):
+    spec = "distill_features"
+    learner = "mlp"
+    problem = "regression"
+
+
+@pytest.mark.slow
 class TestSparsify(CompressorContract):
     spec = "sparsify"
     learner = "mlp"

@@ -14,6 +14,8 @@ from autometa_compress.teaching import taught
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
+    from autometa import Learner, TrainingData
+
 
 class Distill(Compressor):
     """Trains a student on the answers of the model, softened by a temperature.
@@ -50,19 +52,31 @@ class Distill(Compressor):
         Raises:
             NotApplicable: If the learner that the student is of is not installed, or declines.
         """
+        student = self.student(context)
+        return student.fit(self.lesson(model, context), context.fit)
+
+    def student(self, context: CompressContext) -> Learner:
+        """Gives the learner that is to be taught.
+
+        Raises:
+            NotApplicable: If it is not installed, or does not take such rows.
+        """
         is_image = isinstance(context.data.X, np.ndarray)
         config = self.image_student_config() if is_image else self.student_config()
         name = self.IMAGE_STUDENT if is_image else self.STUDENT[context.data.problem]
         if name not in context.students:
             raise NotApplicable(f"the learner {name} is not installed")
-        rows = taught(
+        return context.students[name](config)
+
+    def lesson(self, model: Model, context: CompressContext) -> TrainingData:
+        """Gives the rows, and what the model answers."""
+        return taught(
             model,
             context,
             temperature=float(self.config["temperature"]),
             extra=float(self.config["invented"]),
             hard=float(self.config["hard"]),
         )
-        return context.students[name](config).fit(rows, context.fit)
 
 
 def _teaching() -> dict[str, BaseDistribution]:

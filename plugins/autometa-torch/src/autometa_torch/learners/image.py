@@ -59,16 +59,23 @@ class ImageNetworkLearner(Learner):
             data.sample_weight,
             normalisation,
         )
-        height, width, channels = images.shape[1:]
-        reduce = -(-max(height, width) // _LARGEST)
-        side = max(1, min(height, width) // reduce)
-        if min(height, width) < reduce:
-            raise NotApplicable(f"images of {height} x {width} pixels are too narrow")
-        network = self.network(channels, side, data.n_classes or 1, reduce=reduce)
+        network = self._network_of(images.shape[1:], data.n_classes or 1)
         network.initialise(generator_of(context.seed))
         hush_absent_classes(network, data)
         trained = train(network, samples, self.recipe(len(data)), context)
         return ImageNetworkModel(images.shape[1:], normalisation, trained, outputs)
+
+    def network_like(self, model: ImageNetworkModel) -> Network:
+        """Gives the network that takes and gives what the model's does, without weights."""
+        return self._network_of(model.shape, model.n_classes or 1)
+
+    def _network_of(self, shape: tuple[int, ...], n_outputs: int) -> Network:
+        height, width, channels = shape
+        reduce = -(-max(height, width) // _LARGEST)
+        if min(height, width) < reduce:
+            raise NotApplicable(f"images of {height} x {width} pixels are too narrow")
+        side = max(1, min(height, width) // reduce)
+        return self.network(channels, side, n_outputs, reduce=reduce)
 
     def recipe(self, n_rows: int) -> Recipe:
         """Gives how the network is trained on this many images."""

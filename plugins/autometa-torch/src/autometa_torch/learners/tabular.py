@@ -48,6 +48,10 @@ class TabularNetworkLearner(Learner):
     def recipe(self, n_rows: int) -> Recipe:
         """Gives how it is trained on this many rows."""
 
+    def network_like(self, model: TabularNetwork) -> Network:
+        """Gives the network that takes and gives what the model's does, without weights."""
+        return self.network(model.plan, model.n_classes or 1)
+
     def fit(self, data: TrainingData, context: FitContext) -> Model:
         """Fits, see `Learner.fit`."""
         if not isinstance(data.X, pd.DataFrame):

@@ -115,6 +115,18 @@ class NetworkModel(Model):
             module: Takes and gives the same shapes. Its layers may be narrower.
         """
 
+    @torch.inference_mode()
+    def features(self, X: pd.DataFrame | Array) -> Array:
+        """Gives the (n, d) float32 features before the last layer."""
+        starts = self._starts(len(X))
+        with threads(1):
+            parts = [
+                self.module.features(self.encode(X[start : start + self.batch_size])).numpy()
+                for start in starts
+            ]
+        found: Array = np.concatenate(parts)
+        return found
+
     @abstractmethod
     def samples(self, data: TrainingData) -> Samples:
         """Gives rows as `autometa_torch.train` takes them, so that `module` can go on learning.

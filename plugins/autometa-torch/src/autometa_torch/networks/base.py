@@ -53,6 +53,10 @@ class Network(nn.Module):
     def rates(self) -> dict[Tensor, Rate]:
         """Gives how each parameter is trained."""
 
+    @abstractmethod
+    def features(self, x: Tensor) -> Tensor:
+        """Gives the (n, head.in_features) that `head` takes, of what `forward` takes."""
+
     def to_onnx(self, graph: Graph, x: str) -> str:
         """Writes the network into a graph; gives the name of its (n, n_outputs) outputs.
 

@@ -93,13 +93,17 @@ class CNNNetwork(ImageNetwork):
             "reduce": self.reduce,
         }
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Gives (n, n_outputs) of (n, channels, h, w)."""
+    def features(self, x: Tensor) -> Tensor:
+        """Gives what the head takes, see `Network.features`."""
         x = self.shrink(x)
         for layer, norm, pools in zip(self.convolutions, self.norms, self.pools, strict=True):
             x = self.activation(norm(layer(x)))
             x = self.pool(x) if pools else x
-        out: Tensor = self.head(self.noise(x.mean(dim=(2, 3))))
+        return x.mean(dim=(2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Gives (n, n_outputs) of (n, channels, h, w)."""
+        out: Tensor = self.head(self.noise(self.features(x)))
         return out
 
     def to_onnx(self, graph: Graph, x: str) -> str:
@@ -212,12 +216,16 @@ class ResidualCNNNetwork(ImageNetwork):
             "reduce": self.reduce,
         }
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Gives (n, n_outputs) of (n, channels, h, w)."""
+    def features(self, x: Tensor) -> Tensor:
+        """Gives what the head takes, see `Network.features`."""
         x = self.activation(self.norm(self.stem(self.shrink(x))))
         for block in self.blocks:
             x = block(x)
-        out: Tensor = self.head(self.noise(x.mean(dim=(2, 3))))
+        return x.mean(dim=(2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Gives (n, n_outputs) of (n, channels, h, w)."""
+        out: Tensor = self.head(self.noise(self.features(x)))
         return out
 
     def to_onnx(self, graph: Graph, x: str) -> str:

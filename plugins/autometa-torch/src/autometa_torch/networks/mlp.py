@@ -119,12 +119,16 @@ class MLPNetwork(Network):
             first.weight.mul_(self.scale.factor)
         self.scale = nn.Identity()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Gives (n, n_outputs) of (n, width)."""
+    def features(self, x: Tensor) -> Tensor:
+        """Gives what the head takes, see `Network.features`."""
         x = self.scale(self.embedding(x))
         for layer in self.layers:
             x = self.noise(self.activation(layer(x)))
-        out: Tensor = self.head(x)
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Gives (n, n_outputs) of (n, width)."""
+        out: Tensor = self.head(self.features(x))
         return out
 
     def to_onnx(self, graph: Graph, x: str) -> str:

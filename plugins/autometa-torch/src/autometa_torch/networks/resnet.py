@@ -80,12 +80,17 @@ class ResNetNetwork(Network):
         decaying = {layer.weight for layer in self._linears()}
         return {p: Rate(1.0, float(p in decaying)) for p in self.parameters()}
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Gives (n, n_outputs) of (n, width)."""
+    def features(self, x: Tensor) -> Tensor:
+        """Gives what the head takes, see `Network.features`."""
         x = self.first(x)
         for block in self.blocks:
             x = block(x, self.noise)
-        out: Tensor = self.head(self.activation(self.norm(x)))
+        out: Tensor = self.activation(self.norm(x))
+        return out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Gives (n, n_outputs) of (n, width)."""
+        out: Tensor = self.head(self.features(x))
         return out
 
     def to_onnx(self, graph: Graph, x: str) -> str:

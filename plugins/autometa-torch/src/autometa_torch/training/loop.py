@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from autometa import FitContext
 from autometa_torch.networks.base import Network
+from autometa_torch.networks.hinted import HintedNetwork
 from autometa_torch.networks.layers import Dropout
 from autometa_torch.training.augment import augmented
 from autometa_torch.training.clock import Clock
@@ -36,7 +38,8 @@ def train(
 
     Args:
         network: Left as it is; what comes back is a copy.
-        samples: All rows; a part of them is held out to tell the best epoch.
+        samples: All rows; a part of them is held out to tell the best epoch. With hints a linear
+            projector from the network's features to them is trained beside it, without dropout.
         recipe: How.
         context: Randomness, deadline, threads, and who is told of each epoch's held-out loss.
         kept: By name of a parameter, of its shape, 1 where an element is trained and 0 where it
@@ -47,7 +50,15 @@ def train(
         deadline nears it is the best so far.
     """
     with threads(context.n_threads):
-        return _Training(network, samples, recipe, context, kept or {}).run()
+        if samples.hints is None:
+            return _Training(network, samples, recipe, context, kept or {}).run()
+        # The projector is needed while it is trained, and by nobody afterwards.
+        width, generator = samples.hints.shape[1], generator_of(context.seed)
+        hinted = HintedNetwork(network, width, generator)
+        own = {f"network.{name}": mask for name, mask in (kept or {}).items()}
+        trained = _Training(hinted, samples, replace(recipe, dropout=0.0), context, own).run()
+        assert isinstance(trained, HintedNetwork)
+        return trained.network
 
 
 class _Training:

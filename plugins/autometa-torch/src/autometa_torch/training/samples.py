@@ -28,6 +28,8 @@ class Samples:
         weight: (n,) float32, mean 1.
         n_classes: None for regression.
         encode: From a batch of x to what the network takes, such as bytes to numbers.
+        hints: (n, d) float32 features of a larger network that are learnt too; None = none.
+        hint_weight: Of their loss beside that of y, >= 0.
     """
 
     x: Tensor
@@ -35,6 +37,8 @@ class Samples:
     weight: Tensor
     n_classes: int | None
     encode: Callable[[Tensor], Tensor] = _unchanged
+    hints: Tensor | None = None
+    hint_weight: float = 1.0
 
     @classmethod
     def of(
@@ -68,16 +72,21 @@ class Samples:
 
     def take(self, rows: Tensor) -> Samples:
         """Gives some of the rows."""
-        return Samples(self.x[rows], self.y[rows], self.weight[rows], self.n_classes, self.encode)
+        return self._with(lambda tensor: tensor[rows])
 
     def to(self, device: torch.device) -> Samples:
         """Gives the rows on a device."""
+        return self._with(lambda tensor: tensor.to(device))
+
+    def _with(self, change: Callable[[Tensor], Tensor]) -> Samples:
         return Samples(
-            self.x.to(device),
-            self.y.to(device),
-            self.weight.to(device),
+            change(self.x),
+            change(self.y),
+            change(self.weight),
             self.n_classes,
             self.encode,
+            None if self.hints is None else change(self.hints),
+            self.hint_weight,
         )
 
     def shares(self) -> Tensor:
@@ -92,11 +101,14 @@ def loss_of(outputs: Tensor, samples: Samples, smoothing: Tensor | None = None) 
     """Gives the mean weighted loss: cross-entropy, or half the squared error.
 
     Args:
-        outputs: (n, k) logits or (n, 1) values.
+        outputs: (n, k) logits or (n, 1) values; with hints d features more.
         samples: The same n rows.
         smoothing: (k,) shares of each class that are mixed into every label; their sum is how
             much.
     """
+    hints = samples.hints
+    if hints is not None:
+        outputs, felt = outputs[:, : -hints.shape[1]], outputs[:, -hints.shape[1] :]
     if samples.n_classes is None:
         losses = 0.5 * (outputs - samples.y).square().sum(dim=1)
     else:
@@ -107,6 +119,8 @@ def loss_of(outputs: Tensor, samples: Samples, smoothing: Tensor | None = None) 
             losses = -logs.gather(1, samples.y[:, None])[:, 0]
         if smoothing is not None:
             losses = losses * (1.0 - smoothing.sum()) - logs @ smoothing
+    if hints is not None:
+        losses = losses + 0.5 * samples.hint_weight * (felt - hints).square().mean(dim=1)
     return (losses * samples.weight).mean()
 
 
