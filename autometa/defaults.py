@@ -82,8 +82,7 @@ def optimize(
         fresh: Whether to forget an earlier study of this name.
         rebuild_tracking: Whether to derive the tracked runs from the study again.
         report: Whether to write the page on the search, see `report`.
-        register: ``NAME`` or ``NAME@ALIAS``: the model of a finished search becomes a version of
-            that registered model, and the alias points to it.
+        register: ``NAME`` or ``NAME@ALIAS``: as which version a finished search's model is kept.
         progress: Shows what happens; None = nothing.
         stop: Says when to end early; None = never.
         started: Moment of `time.monotonic` from which the budget counts; None = now.
@@ -95,41 +94,49 @@ def optimize(
         AutometaError: For every expected failure; see `autometa.errors`.
 
     Example:
-        >>> result = optimize("task.yaml")  # doctest: +SKIP
-        >>> result.best.values  # doctest: +SKIP
+        >>> optimize("task.yaml").best.values  # doctest: +SKIP
         (0.086,)
     """
     started = time.monotonic() if started is None else started
     task = task if isinstance(task, Task) else load_task(os.fspath(task))
+    registration = _registration(task, register)
+    registry = load_plugins(plugins)
+    workspace = Workspace.of(task.folder)
+    workspace.create(workspace.folder)
+    with (
+        closing(make_executor(task.limits, preload_of(task, registry))) as executor,
+        writing(workspace.folder, DISK_FAULTS | ACCESS_FAULTS),
+    ):
+        return run(
+            task,
+            registry=registry,
+            workspace=workspace,
+            executor=executor,
+            make_tracker=lambda folder: make_tracker(task, workspace, folder, registration),
+            open_knowledge=lambda: open_knowledge(task),
+            progress=progress or Quiet(),
+            stop=stop or NeverStop(),
+            started=started,
+            fresh=fresh,
+            rebuild_tracking=rebuild_tracking,
+            tell_again=registration is not None,
+            report=report,
+        )
+
+
+def _registration(task: Task, register: str | None) -> Registration | None:
+    """Reads ``NAME`` or ``NAME@ALIAS``.
+
+    Raises:
+        TaskError: If it is neither, or nothing is tracked.
+    """
     registration = None if register is None else Registration.parse(register)
     if registration is not None and task.tracking == "none":
         raise TaskError(
             "a model is registered where it is tracked, and tracking is none.",
             hint="Remove `tracking: none` from the task file.",
         )
-    registry = load_plugins(plugins)
-    workspace = Workspace.of(task.folder)
-    workspace.create(workspace.folder)
-    executor = make_executor(task.limits, preload_of(task, registry))
-    try:
-        with writing(workspace.folder, DISK_FAULTS | ACCESS_FAULTS):
-            return run(
-                task,
-                registry=registry,
-                workspace=workspace,
-                executor=executor,
-                make_tracker=lambda folder: make_tracker(task, workspace, folder, registration),
-                open_knowledge=lambda: open_knowledge(task),
-                progress=progress or Quiet(),
-                stop=stop or NeverStop(),
-                started=started,
-                fresh=fresh,
-                rebuild_tracking=rebuild_tracking,
-                tell_again=registration is not None,
-                report=report,
-            )
-    finally:
-        executor.close()
+    return registration
 
 
 def preload_of(task: Task, registry: Registry) -> list[str]:

@@ -33,6 +33,7 @@ from autometa.manifest import (
     sha256_of,
 )
 from autometa.resolve import resolve
+from autometa.workspace import link_or_copy, replace_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,7 +92,7 @@ def write(
         raise StorageError(f"cannot write the model folder {folder}: {exc.strerror}.") from exc
     try:
         if extras is not None:
-            shutil.copytree(extras, new, copy_function=_link, dirs_exist_ok=True)
+            shutil.copytree(extras, new, copy_function=link_or_copy, dirs_exist_ok=True)
         listed = [_copy_member(new, member) for member in members]
         manifest = {
             "format": FORMAT,
@@ -105,7 +106,7 @@ def write(
             file.flush()
             os.fsync(file.fileno())
         new.chmod(0o755)
-        _replace(new, folder)
+        replace_folder(new, folder)
     except OSError as exc:
         raise StorageError(
             f"cannot write the model folder {folder}: {exc.strerror}.",
@@ -120,7 +121,7 @@ def _copy_member(new: Path, member: Member) -> dict[str, Any]:
     models = []
     for index, (source, class_name) in enumerate(member.models):
         place = f"trial-{member.trial}/{index}"
-        shutil.copytree(source, new / place, copy_function=_link)
+        shutil.copytree(source, new / place, copy_function=link_or_copy)
         models.append({"folder": place, "class": class_name})
     return {
         "trial": member.trial,
@@ -128,24 +129,6 @@ def _copy_member(new: Path, member: Member) -> dict[str, Any]:
         "learner": member.learner,
         "models": models,
     }
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-
-
-def _replace(new: Path, folder: Path) -> None:
-    """Puts a new folder in the place of an old one; a reader sees one or the other."""
-    if not folder.exists():
-        new.rename(folder)
-        return
-    old = folder.with_name(f".{folder.name}-old-{os.getpid()}")
-    folder.rename(old)
-    new.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def size_kib(folder: Path) -> float:

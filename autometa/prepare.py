@@ -17,7 +17,7 @@ from autometa.fingerprint import describe_inputs, row_minhash
 from autometa.images import Rows, require_shape, stacked, taken
 from autometa.inference import numbers_of
 from autometa.loading import load_dataset
-from autometa.prepared import Prepared, open_prepared, write_prepared
+from autometa.prepared import Prepared, Unlabelled, open_prepared, write_prepared
 from autometa.rowroles import groups_of, has_document, marks_of, overlap, times_of
 from autometa.schema import Schema, describe_dropped, read_table, require_columns, show_name
 from autometa.split import Mask, Split, SplitRequest, make_split, require_rows
@@ -75,36 +75,24 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     roles = _roles(payload, validation)
     _require_roles(dataset, roles)
     target = _read_target(dataset, payload)
-    wants_unlabelled = payload.get("unlabelled") == "use"
-    if wants_unlabelled:
-        require_classes(target)
     require_rows(len(target.y))
     schema = _features(dataset, roles)
     warnings = [*dataset.notes, *_warn_of_columns(dataset, roles)]
-    warnings += [] if wants_unlabelled else _warn_of_rows(target)
+    warnings += [] if _wants_unlabelled(payload) else _warn_of_rows(target)
     table = _usable_rows(dataset, target, schema, roles, warnings)
-    digest = dataset.digest()
-    test = None
-    if (payload.get("test") or {}).get("source"):
-        test = _load_test(payload)
+    digest, test = dataset.digest(), _load_test(payload)
+    if test is not None:
         digest = hashlib.sha256((digest + test.digest()).encode()).hexdigest()
         _append_test(table, test, target=target, schema=schema, payload=payload, warnings=warnings)
-    seed = int(payload.get("seed") or 0)
-    split, notes = _split(table, target, validation, seed)
-    apart = None
-    if wants_unlabelled:
-        own = Split(split.kind, split.codes[: len(table.places)])  # without rows of a test file
-        apart, more = find_unlabelled(
-            dataset, ~target.has_value, schema, roles, split=own, places=table.places, seed=seed
-        )
-        notes += more
+    split, notes = _split(table, target, validation, int(payload.get("seed") or 0))
+    apart, more = _apart(dataset, target, roles, table=table, split=split, payload=payload)
     info = {
         **_describe_target(target, payload),
         **_describe_split(table, split),
         "digest": digest,
         "schema": schema.to_json(),
         "dropped": [{"column": c.name, "reason": c.reason} for c in _left_out(dataset, roles)],
-        "warnings": [*warnings, *notes],
+        "warnings": [*warnings, *notes, *more],
         "overlap": overlap(dataset, test, roles),
         **describe_inputs(table.X, schema),
         "row_minhash": row_minhash(table.X, table.y),
@@ -114,8 +102,11 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     return info
 
 
-def _load_test(payload: Mapping[str, Any]) -> Dataset:
-    test = payload["test"]
+def _load_test(payload: Mapping[str, Any]) -> Dataset | None:
+    """Reads the test file; None when there is none."""
+    test = payload.get("test") or {}
+    if not test.get("source"):
+        return None
     options = test.get("options", payload.get("options")) or {}
     return load_dataset(test["source"], test.get("adapter") or payload["adapter"], options)
 
@@ -141,9 +132,16 @@ def _require_roles(dataset: Dataset, roles: Mapping[str, str]) -> None:
 def _read_target(dataset: Dataset, payload: Mapping[str, Any]) -> Target:
     name = str(payload["target"])
     problem = payload.get("problem") or "auto"
-    return read_target(
+    target = read_target(
         dataset.raw_column(name), problem, name=name, decimal=dataset.schema[name].decimal
     )
+    if _wants_unlabelled(payload):
+        require_classes(target)
+    return target
+
+
+def _wants_unlabelled(payload: Mapping[str, Any]) -> bool:
+    return payload.get("unlabelled") == "use"
 
 
 def _features(dataset: Dataset, roles: Mapping[str, str]) -> Schema:
@@ -283,6 +281,29 @@ def _split(
         is_test=table.is_test,
     )
     return make_split(request)
+
+
+def _apart(
+    dataset: Dataset,
+    target: Target,
+    roles: Mapping[str, str],
+    *,
+    table: _Table,
+    split: Split,
+    payload: Mapping[str, Any],
+) -> tuple[Unlabelled | None, list[str]]:
+    """Gives rows without a target, where they are asked for and there are some, and notes."""
+    if not _wants_unlabelled(payload):
+        return None, []
+    return find_unlabelled(
+        dataset,
+        ~target.has_value,
+        _features(dataset, roles),
+        roles,
+        split=Split(split.kind, split.codes[: len(table.places)]),  # without those of a test file
+        places=table.places,
+        seed=int(payload.get("seed") or 0),
+    )
 
 
 def _kind(table: _Table, validation: Mapping[str, Any]) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,3 +98,22 @@ def safe_name(name: str) -> str:
     if plain == name:
         return plain
     return f"{plain or 'task'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def link_or_copy(source: str, target: str) -> None:
+    """Makes a hard link of a file, or a copy where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def replace_folder(new: Path, folder: Path) -> None:
+    """Puts a new folder in the place of an old one; a reader sees one or the other."""
+    if not folder.exists():
+        new.rename(folder)
+        return
+    old = folder.with_name(f".{folder.name}-old-{os.getpid()}")
+    folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autometa.execution import Executor
 from autometa.orchestrator import checks
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from autometa.search.study import SearchStudy
     from autometa.tracking.interface import StudyTracker
 
+MakeTracker: TypeAlias = "Callable[[Path], StudyTracker]"
+
 
 def optimize(
     task: Task,
@@ -45,7 +47,7 @@ def optimize(
     registry: Registry,
     workspace: Workspace,
     executor: Executor,
-    make_tracker: Callable[[Path], StudyTracker],
+    make_tracker: MakeTracker,
     open_knowledge: OpenKnowledge,
     progress: Progress,
     stop: Stop,
@@ -78,42 +80,47 @@ def optimize(
     Raises:
         AutometaError: For every expected failure, with its exit code.
     """
-    folder = workspace.create(workspace.study(task.name))
+    session = Session(
+        task=task,
+        registry=registry,
+        folder=workspace.create(workspace.study(task.name)),
+        executor=executor,
+        open_knowledge=open_knowledge,
+        progress=progress,
+        stop=stop,
+        started=started,
+        wants_report=report,
+    )
     with ExitStack() as at_end:
-        lock = StudyLock(folder, task.name)
-        at_end.callback(lock.release)
-        for line in registry.warnings:
-            progress.note(f"warning: {line}")
-        session = Session(
-            task=task,
-            registry=registry,
-            folder=folder,
-            executor=executor,
-            open_knowledge=open_knowledge,
-            progress=progress,
-            stop=stop,
-            started=started,
-            wants_report=report,
-        )
-        storage = _open_storage(session, at_end, fresh=fresh)
-        tracker = make_tracker(folder)
-        prepared = prepare_data(task, registry, executor, folder)
-        findings = checks.check(prepared, executor, task.seed)
-        study, setting = _open_study(session, storage, prepared)
-        at_end.callback(study.release)
-        checks.tell(study, findings, progress)
-        prepared = adopt(prepared, folder)
-        shown = Shown(tracker, task, study, setting, prepared)
-        searching = Searching(session, study, setting, prepared, shown)
-        done = finished_report(study, task, folder / MODEL)
+        study, shown, searching = _ready(session, make_tracker, at_end, fresh=fresh)
         if rebuild_tracking:
             shown.rebuild()
-        if done is None:
-            shown.start()
-            return searching.finish(searching.search())
-        if rebuild_tracking or tell_again:
-            searching.show_again(done)
-        return _unchanged(session, study, done, shown)
+        if done := finished_report(study, task, session.folder / MODEL):
+            if rebuild_tracking or tell_again:
+                searching.show_again(done)
+            return _unchanged(session, study, done, shown)
+        shown.start()
+        return searching.finish(searching.search())
+
+
+def _ready(
+    session: Session, make_tracker: MakeTracker, at_end: ExitStack, *, fresh: bool
+) -> tuple[SearchStudy, Shown, Searching]:
+    """Locks the study, prepares and checks the data, and gives what searches."""
+    task, folder, executor = session.task, session.folder, session.executor
+    at_end.callback(StudyLock(folder, task.name).release)
+    for line in session.registry.warnings:
+        session.progress.note(f"warning: {line}")
+    storage = _open_storage(session, at_end, fresh=fresh)
+    tracker = make_tracker(folder)  # after --fresh has emptied the folder
+    prepared = prepare_data(task, session.registry, executor, folder)
+    findings = checks.check(prepared, executor, task.seed)
+    study, setting = _open_study(session, storage, prepared)
+    at_end.callback(study.release)
+    checks.tell(study, findings, session.progress)
+    prepared = adopt(prepared, folder)
+    shown = Shown(tracker, task, study, setting, prepared)
+    return study, shown, Searching(session, study, setting, prepared, shown)
 
 
 def _open_storage(session: Session, at_end: ExitStack, *, fresh: bool) -> BaseStorage:

@@ -19,7 +19,7 @@ from autometa.labelling import labelling_of
 from autometa.making import STEP
 from autometa.orchestrator import exporting
 from autometa.orchestrator.evaluation import Evaluation
-from autometa.orchestrator.running import Running
+from autometa.orchestrator.running import OUTCOMES, Running, reason_of
 from autometa.registry import Registry
 from autometa.search.pruning import keep_below, should_prune
 from autometa.search.space import part
@@ -38,15 +38,6 @@ COMPARED_TRIALS = 50
 """The best trials, with which later ones are compared fold by fold."""
 KEPT_TRIALS = 24
 """Trials whose models and predictions stay on disk, as candidates of the ensemble."""
-
-_OUTCOMES = {
-    JobOutcome.NOT_APPLICABLE: Outcome.NOT_APPLICABLE,
-    JobOutcome.TIMEOUT: Outcome.TIMEOUT,
-    JobOutcome.MEMORY: Outcome.MEMORY,
-    JobOutcome.ERROR: Outcome.ERROR,
-    JobOutcome.DIED: Outcome.DIED,
-    JobOutcome.CANCELLED: Outcome.INTERRUPTED,
-}
 
 
 class Runner:
@@ -132,7 +123,7 @@ class Runner:
         running.cost_seconds += report.cpu_seconds
         running.wall_seconds += report.wall_seconds
         if report.outcome is not JobOutcome.OK:
-            return self._end(running, _OUTCOMES[report.outcome], _reason(report))
+            return self._end(running, OUTCOMES[report.outcome], reason_of(report))
         value = report.value or {}
         if "parity" in value:
             folder = self._evaluation.trial_folder(running.proposal.number)
@@ -394,10 +385,3 @@ class Runner:
             step=step,
         )
         return proposal, result
-
-
-def _reason(report: JobReport) -> str:
-    if report.outcome is JobOutcome.NOT_APPLICABLE:
-        return report.reason
-    kind = report.error_type.rpartition(".")[2]
-    return f"{kind}: {report.reason}" if kind and kind not in report.reason else report.reason

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from autometa.execution import JobOutcome, JobReport
 from autometa.search.study import Proposal
+from autometa.trial import Outcome
+
+OUTCOMES = {
+    JobOutcome.NOT_APPLICABLE: Outcome.NOT_APPLICABLE,
+    JobOutcome.TIMEOUT: Outcome.TIMEOUT,
+    JobOutcome.MEMORY: Outcome.MEMORY,
+    JobOutcome.ERROR: Outcome.ERROR,
+    JobOutcome.DIED: Outcome.DIED,
+    JobOutcome.CANCELLED: Outcome.INTERRUPTED,
+}
+"""What a job that gave no value makes of its trial."""
 
 
 @dataclass(slots=True)
@@ -23,3 +35,11 @@ class Running:
     latency_ms: float | None = None
     file: dict[str, float] = field(default_factory=dict)  # what was measured of a target's file
     n_labelled: list[int] = field(default_factory=list)  # per fold, where rows got a label
+
+
+def reason_of(report: JobReport) -> str:
+    """Says why a job gave no value."""
+    if report.outcome is JobOutcome.NOT_APPLICABLE:
+        return report.reason
+    kind = report.error_type.rpartition(".")[2]
+    return f"{kind}: {report.reason}" if kind and kind not in report.reason else report.reason

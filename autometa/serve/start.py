@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autometa.errors import NotApplicable, TaskError
 from autometa.plugins import load_plugins
 from autometa.registered import load_model
 from autometa.serve.token import TOKEN_VARIABLE, read_token
+
+if TYPE_CHECKING:
+    from autometa.modelfolder import Predictor
+    from autometa.serve.engine import Engine
 
 
 def serve_model(
@@ -49,8 +54,6 @@ def serve_model(
     try:
         from autometa.serve.app import Limits as RequestLimits
         from autometa.serve.app import make_app
-        from autometa.serve.inputs import Inputs
-        from autometa.serve.onnx_engine import choose_engine
         from autometa.serve.server import address, is_loopback, listen, serve
     except ModuleNotFoundError as exc:
         raise TaskError(
@@ -66,14 +69,25 @@ def serve_model(
     try:
         predictor = load_model(model, packages=load_plugins(plugins).packages, registry=registry)
         limits = RequestLimits(rows=max_rows, body_bytes=max_bytes, per_second=per_second)
-        columns = Inputs(predictor.schema).columns
-        try:
-            chosen = choose_engine(predictor, columns, engine)
-        except NotApplicable as exc:
-            raise TaskError(
-                f"{model} has no ONNX form: {exc.reason}.", hint="Use --engine auto."
-            ) from exc
+        chosen = _engine(predictor, engine, model)
         app = make_app(predictor, engine=chosen, limits=limits, token=token)
         serve(app, bound, lambda: ready(address(bound)))
     finally:
         bound.close()
+
+
+def _engine(predictor: Predictor, wanted: str, model: str) -> Engine:
+    """Gives what computes predictions.
+
+    Raises:
+        TaskError: If the ONNX form is wanted, and the model has none.
+    """
+    from autometa.serve.inputs import Inputs
+    from autometa.serve.onnx_engine import choose_engine
+
+    try:
+        return choose_engine(predictor, Inputs(predictor.schema).columns, wanted)
+    except NotApplicable as exc:
+        raise TaskError(
+            f"{model} has no ONNX form: {exc.reason}.", hint="Use --engine auto."
+        ) from exc

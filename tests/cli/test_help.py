@@ -39,24 +39,29 @@ def test_help_shows_examples(path: str, capsys: pytest.CaptureFixture[str]) -> N
     assert all(f"  {line}\n" in text for line in command.examples)
 
 
-def parse(line: str) -> None:
-    """Parses without calling."""
+def parse(line: str) -> str:
+    """Parses without calling; gives the path of the command that would be called."""
     (call,) = re.findall(r"autometa(?: [^)>]*)?", line.partition(" >> ")[0])[:1]
     words = shlex.split(call)[1:]
     command: click.Command = root
+    path: list[str] = []
     while isinstance(command, LazyGroup):
         context = command.make_context("autometa", list(words), resilient_parsing=False)
         words = [*context._protected_args, *context.args]
-        _, found, words = command.resolve_command(context, words)
+        name, found, words = command.resolve_command(context, words)
         assert found is not None
+        path.append(str(name))
         command = found
     command.make_context(str(command.name), list(words))
+    return " ".join(path)
 
 
 @pytest.mark.parametrize("path", COMMANDS)
 def test_examples_are_understood(path: str) -> None:
     for line in COMMANDS[path].examples:
-        parse(line)
+        called = parse(line)
+        assert called in COMMANDS
+        assert path == "autometa" or called.startswith(path)
 
 
 def test_misspelled_example_would_be_noticed() -> None:

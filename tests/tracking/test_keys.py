@@ -17,6 +17,7 @@ def test_every_key_passes_mlflows_own_check(name):
     _validate_metric(key, 1.0, 0, 0)
     _validate_param(key, "value")
     _validate_tag(f"{keys.NAME_TAG}{key}", "value")
+    assert 0 < len(key) <= keys.MAX_KEY
 
 
 @settings(deadline=None)
