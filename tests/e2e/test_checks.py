@@ -58,11 +58,13 @@ def test_sound_table_raises_no_alarm_and_is_checked_once(place: Any) -> None:
 def test_set_replaces_the_budget_and_a_rule_takes_a_trial(place: Any) -> None:
     place.task(constraints={"size_kib": 10_000})
     report = place.optimize("--set", "budget.trials=5")
-    assert report["trials"]["complete"] == 5
+    assert sum(report["trials"].values()) == 5  # one may choose a compressor that takes others
     rule = "smallest within 1000 % of the best"
     done = place.run("status", "task.yaml", "--rule", rule, "--json")
     assert done.code == 0, done.err
-    sizes = {row["number"]: row["size_kib"] for row in done.json["history"]}
+    complete = [row for row in done.json["history"] if row["outcome"] == "complete"]
+    sizes = {row["number"]: row["size_kib"] for row in complete}
+    assert len(sizes) >= 2
     chosen = done.json["chosen"]
     assert chosen["measured"] == min(sizes.values()) == sizes[chosen["number"]]
     text = place.run("status", "task.yaml", "--rule", rule).out
