@@ -199,7 +199,11 @@ def test_signal_of_a_terminal_that_closes_ends_everything(
 ) -> None:
     place.env["SLEEPY"] = str(place.folder)
     place.task(search={"learners": ["sleepy"], "prior": "none"}, budget={"trials": 1})
-    first = place.start("optimize", "task.yaml")
+    ours = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be inherited
+    try:
+        first = place.start("optimize", "task.yaml")
+    finally:
+        signal.signal(signal.SIGHUP, ours)
     assert wait_until((place.folder / "asleep").exists, 60)
     os.killpg(first.pid, signal.SIGHUP)
     first.communicate(timeout=20)
