@@ -216,12 +216,19 @@ def score_folder(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     if not len(rows):
         return {"scores": {}}
     predictions = _deliverable(payload).average(take(prepared.X, rows))
-    with writing(Path(payload["predictions"])):
-        np.save(payload["predictions"], predictions.astype(np.float32))
+    _keep_for_the_report(Path(payload["predictions"]), predictions)
     metrics = [Metric.from_json(metric) for metric in payload["metrics"]]
     return {
         "scores": {metric.name: score(metric, prepared.y[rows], predictions) for metric in metrics}
     }
+
+
+def _keep_for_the_report(file: Path, predictions: NDArray[Any]) -> None:
+    """Saves the report a second prediction; a full disk costs that, not the score."""
+    try:
+        np.save(file, predictions.astype(np.float32))
+    except OSError:
+        file.unlink(missing_ok=True)
 
 
 def _deliverable(payload: Mapping[str, Any]) -> Any:
