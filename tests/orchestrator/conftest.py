@@ -69,3 +69,19 @@ def run(tmp_path: Path, registry: Any) -> Run:
         return optimize(Task.from_json(content, path=tmp_path / "task.yaml"), **arguments)
 
     return run_search
+
+
+class StopAfter(InlineExecutor):
+    """Asks for the end, as a signal does, once so many jobs of trials have reported."""
+
+    def __init__(self, n_jobs: int) -> None:
+        super().__init__()
+        self.signal: int | None = None
+        self._left = n_jobs
+
+    def wait(self, timeout: float) -> list[Any]:
+        reports = super().wait(timeout)
+        self._left -= sum(report.id.startswith("trial-") for report in reports)
+        if self._left <= 0:
+            self.signal = 2
+        return reports

@@ -25,24 +25,10 @@ from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.setting import setting_of
 from autometa.trial import Outcome, TrialResult
 
+from .conftest import StopAfter
+
 Run = Callable[..., Any]
 PLUGIN = Path(__file__).with_name("parts_plugin.py")
-
-
-class StopAfter(InlineExecutor):
-    """Asks for the end, as a signal does, once so many jobs have reported."""
-
-    def __init__(self, n_jobs: int) -> None:
-        super().__init__()
-        self.signal: int | None = None
-        self._left = n_jobs
-
-    def wait(self, timeout: float) -> list[Any]:
-        reports = super().wait(timeout)
-        self._left -= sum(report.id.startswith("trial-") for report in reports)
-        if self._left <= 0:
-            self.signal = 2
-        return reports
 
 
 def comparable(results: list[TrialResult]) -> list[TrialResult]:

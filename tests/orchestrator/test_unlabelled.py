@@ -14,11 +14,12 @@ from sklearn.datasets import load_digits
 
 from autometa.defaults import check
 from autometa.errors import TaskError
-from autometa.execution import InlineExecutor
 from autometa.modelfolder import load_model, read_manifest
 from autometa.task import Task
 from autometa.tracking.events import StudyInfo
 from autometa.tracking.tracker import NullTracker
+
+from .conftest import StopAfter
 
 Run = Callable[..., Any]
 
@@ -95,22 +96,6 @@ def test_tracker_is_told_how_many_rows_there_are(run: Run, digits: pd.DataFrame)
     assert f"{len(digits)} more rows have no target" in told[0].description
     assert "n_unlabelled" not in told[1].params
     assert "no target" not in told[1].description
-
-
-class StopAfter(InlineExecutor):
-    """Asks for the end, as a signal does, once so many jobs of trials have reported."""
-
-    def __init__(self, n_jobs: int) -> None:
-        super().__init__()
-        self.signal: int | None = None
-        self._left = n_jobs
-
-    def wait(self, timeout: float) -> list[Any]:
-        reports = super().wait(timeout)
-        self._left -= sum(report.id.startswith("trial-") for report in reports)
-        if self._left <= 0:
-            self.signal = 2
-        return reports
 
 
 def test_fault_95_stopped_and_resumed_search_has_the_same_trials(
