@@ -132,9 +132,11 @@ def to_text(report: Mapping[str, Any], task_file: str) -> str:
 def _members(ensemble: Mapping[str, Any]) -> str:
     """Gives how an ensemble is made: ``voting, 0.5 x #3 + 0.5 x #7, temperature 1.20``."""
     constant, temperature = ensemble["constant_weight"], ensemble["temperature"]
+    weights = ensemble["weights"]
+    strategy = ensemble["strategy"].partition("+")[0]
+    members = " + ".join(f"{weight:.2f} x #{n}" for n, weight in weights)
     parts = [
-        ensemble["strategy"].partition("+")[0],
-        " + ".join(f"{weight:.2f} x #{n}" for n, weight in ensemble["weights"]),
+        f"#{weights[0][0]} alone" if len(weights) == 1 else f"{strategy}, {members}",
         f"{constant:.2f} of the constant" if constant >= 0.005 else "",
         f"temperature {temperature:.2f}" if temperature != 1.0 else "",
     ]

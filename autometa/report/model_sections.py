@@ -39,10 +39,14 @@ def ensemble(material: Material) -> Section:
         f"temperature {heat:.2f}" if (heat := chosen.get("temperature") or 1.0) != 1.0 else "",
     ]
     mixed_in = f" ({', '.join(part for part in further if part)})" if any(further) else ""
+    if len(rows) == 1:
+        what, alone = f"Trial {rows[0][0]}{mixed_in}", "without this it"
+    else:
+        what = f"A combination ({page.text(strategy)}) of {len(rows)} trials{mixed_in}"
+        alone = "the best of them alone"
     said = (
-        f"A combination ({page.text(strategy)}) of {len(rows)} trials{mixed_in} has"
-        f" {page.text(name)} {page.number(mixed)} in validation; the best of them alone has"
-        f" {page.number(single)}."
+        f"{what} has {page.text(name)} {page.number(mixed)} in validation;"
+        f" {alone} has {page.number(single)}."
     )
     header = ["#", "learner", name, "weight", ""]
     return Section("Ensemble", [page.paragraph(said), page.table(header, rows, numeric=(0, 2, 3))])

@@ -34,7 +34,7 @@ th { color: #5a6474; font-weight: 600; white-space: nowrap; }
 th, td { overflow-wrap: normal; }
 td code { white-space: nowrap; }
 td.long { min-width: 10rem; overflow-wrap: anywhere; }
-.board td.long { min-width: 24rem; }
+.board td.long { min-width: 15rem; }
 td.long code { white-space: normal; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tr.lead td { background: #eef4fb; }

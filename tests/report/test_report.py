@@ -16,7 +16,7 @@ import pytest
 
 from autometa.errors import StorageError
 from autometa.measure import find_metric
-from autometa.report import evidence, figures, importance, page
+from autometa.report import evidence, figures, importance, model_sections, page
 from autometa.report.frame_sections import asked
 from autometa.report.front_section import front
 from autometa.report.job import compose, of_the_search, write_report
@@ -127,6 +127,28 @@ def test_front_figure_says_the_chain_and_number_of_its_trials(material: Material
     assert "mathdefault" not in drawn
     for point in points if len(points) <= 12 else ():
         assert str(point["number"]) in texts
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ([[0, 1.0]], "Trial 0 (temperature 0.70) has"),
+        ([[0, 0.5], [1, 0.5]], "A combination (voting) of 2 trials (temperature 0.70) has"),
+    ],
+)
+def test_ensemble_of_one_is_no_combination(
+    material: Material, weights: list[list[float]], said: str
+) -> None:
+    chosen = {
+        "strategy": "voting+temperature",
+        "weights": weights,
+        "temperature": 0.7,
+        "constant_weight": 0.0,
+        "values": {material.lead.name: 0.1},
+        "single": 0.2,
+    }
+    section = model_sections.ensemble(replace(material, final={"ensemble": chosen}))
+    assert said in "".join(section.parts)
 
 
 def test_front_over_three_objectives_is_drawn_against_each(material: Material) -> None:

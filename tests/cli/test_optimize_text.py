@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import pytest
+
+from autometa.cli.optimize import _members
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ([[3, 1.0]], "#3 alone, temperature 1.20"),
+        ([[3, 0.5], [7, 0.5]], "voting, 0.50 x #3 + 0.50 x #7, temperature 1.20"),
+    ],
+)
+def test_ensemble_is_told_in_one_line(weights: list[list[float]], said: str) -> None:
+    chosen = {"strategy": "voting+temperature", "weights": weights, "constant_weight": 0.0}
+    assert _members({**chosen, "temperature": 1.2}) == said
