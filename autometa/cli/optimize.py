@@ -97,6 +97,10 @@ class Signals:
         _log.warning("stopping; the study can be resumed. Once more ends it at once.")
 
 
+MOST_MEMBERS = 5
+"""Of an ensemble, the heaviest, in its line."""
+
+
 def to_text(report: Mapping[str, Any], task_file: str) -> str:
     """Gives what people read at the end."""
     totals = report["trials"]
@@ -132,9 +136,11 @@ def to_text(report: Mapping[str, Any], task_file: str) -> str:
 def _members(ensemble: Mapping[str, Any]) -> str:
     """Gives how an ensemble is made: ``voting, 0.5 x #3 + 0.5 x #7, temperature 1.20``."""
     constant, temperature = ensemble["constant_weight"], ensemble["temperature"]
-    weights = ensemble["weights"]
+    weights = sorted(ensemble["weights"], key=lambda pair: -pair[1])
     strategy = ensemble["strategy"].partition("+")[0]
-    members = " + ".join(f"{weight:.2f} x #{n}" for n, weight in weights)
+    members = " + ".join(f"{weight:.2f} x #{n}" for n, weight in weights[:MOST_MEMBERS])
+    if len(weights) > MOST_MEMBERS:
+        members += f" + {len(weights) - MOST_MEMBERS} more"
     parts = [
         f"#{weights[0][0]} alone" if len(weights) == 1 else f"{strategy}, {members}",
         f"{constant:.2f} of the constant" if constant >= 0.005 else "",
