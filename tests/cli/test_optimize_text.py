@@ -11,8 +11,10 @@ from autometa.cli.optimize import _members
         ([[3, 1.0]], "#3 alone, temperature 1.20"),
         (
             [[n, 0.1 + 0.02 * n] for n in range(6)],
-            "voting, 0.20 x #5 + 0.18 x #4 + 0.16 x #3 + 0.14 x #2 + 0.12 x #1 + 1 more,"
-            " temperature 1.20",
+            (
+                "voting, 0.20 x #5 + 0.18 x #4 + 0.16 x #3 + 0.14 x #2 + 0.12 x #1 + 1 more,"
+                " temperature 1.20"
+            ),
         ),
         ([[3, 0.5], [7, 0.5]], "voting, 0.50 x #3 + 0.50 x #7, temperature 1.20"),
     ],
