@@ -174,25 +174,21 @@ class OnnxGraph:
         """Gives the name of a constant; equal ones are written once."""
         return self._nodes.constant(values, dtype)
 
-    def node(
-        self, op: str, *inputs: str, domain: str = "", n_outputs: int = 1, **attributes: Any
-    ) -> str:
-        """Adds an operator; gives the name of its first output.
+    def node(self, op: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """Adds an operator with one output; gives the name of its output.
 
         Args:
             op: As ONNX names it: ``MatMul``.
             inputs: Names of tensors that `encode`, `constant` or `node` gave.
             domain: ``""`` or ``"ai.onnx.ml"``.
-            n_outputs: How many it has; those after the first are not used.
             attributes: Numbers, texts, lists or arrays of one axis.
         """
-        outputs = [self._nodes.name() for _ in range(n_outputs)]
-        return self._nodes.add(op, inputs, domain=domain, outputs=outputs, **attributes)
+        return self.nodes(op, *inputs, n_outputs=1, domain=domain, **attributes)[0]
 
     def nodes(
         self, op: str, *inputs: str, n_outputs: int, domain: str = "", **attributes: Any
     ) -> tuple[str, ...]:
-        """Adds an operator with several outputs; gives their names.
+        """Adds an operator; gives the names of its outputs.
 
         Args:
             op: As ONNX names it: ``DynamicQuantizeLinear``.

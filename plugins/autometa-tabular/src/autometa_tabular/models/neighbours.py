@@ -124,7 +124,7 @@ class NeighboursModel(TabularModel):
     def _onnx_last(self, graph: OnnxGraph, squares: str) -> str:
         """Gives the square of the distance of the last neighbour, (n, 1)."""
         count = graph.constant([self.n_neighbours], np.int64)
-        nearest = graph.node("TopK", squares, count, n_outputs=2, axis=1, largest=0)
+        nearest, _ = graph.nodes("TopK", squares, count, n_outputs=2, axis=1, largest=0)
         return graph.node(
             "Gather", nearest, graph.constant([self.n_neighbours - 1], np.int64), axis=1
         )
