@@ -49,4 +49,5 @@ def checked_table(prepared: Prepared, seed: int) -> CheckedTable:
         notes=prepared.info["warnings"],
         overlap=prepared.info.get("overlap", {}),
         seed=seed,
+        is_image=X is not prepared.X,
     )

@@ -260,11 +260,12 @@ def check(task: Task, *, plugins: Iterable[str | Path] = ()) -> dict[str, Any]:
     Returns:
         ``task``; ``status`` (``ok``, ``warning`` or ``error``: the gravest finding); what the
         preparation found (``problem``, ``reason``, ``n_rows``, ``n_train``, ``n_test``,
-        ``n_features``, ``n_folds``, ``split``, ``dropped``, ``warnings``); ``n_unlabelled`` (rows
+        ``n_features``, of images ``image_shape``, ``n_folds``, ``split``, ``dropped``,
+        ``warnings``); ``n_unlabelled`` (rows
         without a target that the search may use); and ``findings``.
 
     Raises:
-        AutometaError: If the data cannot be prepared.
+        AutometaError: If the data cannot be prepared, or the task names what there is not.
     """
     registry = load_plugins(plugins)
     with (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -87,8 +88,21 @@ def require_shape(values: Any, shape: tuple[int, ...]) -> Images:
     return images
 
 
+def data_size(info: Mapping[str, Any]) -> str:
+    """Says how much data there is: ``90 rows, 3 features``, ``40 images of 10 x 12 pixels``.
+
+    Args:
+        info: What the preparation found: ``n_rows``, ``n_features``, of images ``image_shape``.
+    """
+    if (shape := info.get("image_shape")) is None:
+        return f"{info['n_rows']} rows, {info['n_features']} features"
+    height, width, n_channels = shape
+    told = "" if n_channels == 1 else f", {n_channels} channels"
+    return f"{info['n_rows']} images of {width} x {height} pixels{told}"
+
+
 def thumbnails(images: Images) -> pd.DataFrame:
-    """Gives a small table of numbers: mean brightness of up to 8 × 8 tiles of each image.
+    """Gives a small table of numbers: mean brightness of up to 8 x 8 tiles of each image.
 
     Whatever looks at tables (descriptions for the prior, checks) looks at these.
 

@@ -52,6 +52,11 @@ class Model(ABC):
             ValueError: If the folder holds anything but what `save` writes.
         """
 
+    @property
+    def image_shape(self) -> tuple[int, ...] | None:
+        """(h, w, c) of the uint8 images that it predicts; None: it predicts columns."""
+        return None
+
     def to_onnx(self, graph: OnnxGraph) -> OnnxOutput:
         """Writes itself into a graph, beside other models.
 
@@ -60,7 +65,7 @@ class Model(ABC):
 
         Args:
             graph: Has what models are made of: `OnnxGraph.linear`, `OnnxGraph.trees`, or
-                `OnnxGraph.encode` and any operators.
+                `OnnxGraph.encode`, of images `OnnxGraph.images`, and any operators.
 
         Raises:
             NotApplicable: If this model cannot be written; the reason names the part.
@@ -72,8 +77,8 @@ class Model(ABC):
 
         Args:
             format: ``onnx`` writes ``model.onnx`` by `to_onnx`: inputs are raw columns by name,
-                see `OnnxGraph`; the output is ``value`` (n, 1), or ``probabilities``
-                (n, n_classes).
+                or the bytes of images, see `OnnxGraph`; the output is ``value`` (n, 1), or
+                ``probabilities`` (n, n_classes).
             folder: An existing folder.
 
         Raises:
@@ -84,7 +89,7 @@ class Model(ABC):
         from autometa.onnxgraph import OnnxGraph
         from autometa.onnxgraph.answer import Answer
 
-        graph = OnnxGraph()
+        graph = OnnxGraph(image_shape=self.image_shape)
         output = self.to_onnx(graph)
         n_outputs = len(output.shift)
         answer = Answer.of_values() if n_outputs == 1 else Answer.of_probabilities(n_outputs)

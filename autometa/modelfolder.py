@@ -223,7 +223,7 @@ class Predictor:
         """
         import numpy as np
 
-        raw = self._average(frame)
+        raw = self.average(self.canonical(frame))
         if self.problem == "regression":
             return raw
         labels: np.ndarray[Any, Any] = np.asarray(self.labels)[raw.argmax(axis=1)]
@@ -239,7 +239,7 @@ class Predictor:
 
         if self.problem == "regression":
             raise DataError("a regression model has no probabilities.", hint="Use predict.")
-        return self._average(frame)
+        return self.average(self.canonical(frame))
 
     @property
     def labels(self) -> list[Any]:
@@ -247,17 +247,28 @@ class Predictor:
         convert = CLASS_KINDS[self.manifest.get("class_kind", "str")]
         return [convert(label) for label in self.classes]
 
-    def _average(self, frame: pd.DataFrame | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    @property
+    def image_shape(self) -> tuple[int, ...] | None:
+        """(h, w, c) of the images that it predicts; None: it predicts a table."""
+        shape = self.manifest.get("image_shape")
+        return None if shape is None else tuple(shape)
+
+    def canonical(self, frame: pd.DataFrame | np.ndarray[Any, Any]) -> Any:
+        """Gives rows, as `predict` takes them, as `average` takes them.
+
+        Raises:
+            DataError: If a column is missing, or images are of another shape.
+        """
         import pandas as pd
 
         from autometa.errors import DataError
         from autometa.images import require_shape
 
-        if (shape := self.manifest.get("image_shape")) is not None:
-            return self.average(require_shape(frame, tuple(shape)))
+        if self.image_shape is not None:
+            return require_shape(frame, self.image_shape)
         if not isinstance(frame, pd.DataFrame):
             raise DataError(f"the model predicts a table, but got {type(frame).__name__}.")
-        return self.average(self.schema.apply(frame))
+        return self.schema.apply(frame)
 
     def average(self, X: pd.DataFrame | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Gives (n,) values or (n, n_classes) probabilities of rows in canonical columns.

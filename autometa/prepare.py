@@ -158,6 +158,8 @@ def _features(dataset: Dataset, roles: Mapping[str, str]) -> Schema:
 
 
 def _left_out(dataset: Dataset, roles: Mapping[str, str]) -> list[Any]:
+    if dataset.images is not None:
+        return []  # what stands beside images is never learnt from
     special = set(roles.values())
     return [column for column in dataset.schema.dropped if column.name not in special]
 

@@ -146,8 +146,8 @@ def require_finite(numbers: Floats, name: str) -> None:
     infinite = np.flatnonzero(np.isinf(numbers))
     if len(infinite):
         raise DataError(
-            f"The target {show_name(name)} has {len(infinite)} infinite values, the first in "
-            f"row {infinite[0] + 1}.",
+            f"The target {show_name(name)} has {len(infinite)} infinite "
+            f"value{'s' if len(infinite) > 1 else ''}, the first in row {infinite[0] + 1}.",
             hint="Remove these rows or correct the values.",
         )
 
@@ -180,7 +180,7 @@ def _regression(raw: RawColumn, numbers: Floats | None, *, name: str, reason: st
     has_value = ~np.isnan(numbers)
     y = numbers[has_value]
     if len(y) > 1 and (y == y[0]).all():
-        raise _one_value(name, str(y[0]))
+        raise _one_value(name, str(y[0]), int((~has_value).sum()))
     return Target("regression", reason, y, (), "float", has_value)
 
 
@@ -191,10 +191,11 @@ def _example(raw: RawColumn) -> str:
     return str((wrong if len(wrong) else texts).iloc[0])[:40]
 
 
-def _one_value(name: str, value: str) -> DataError:
+def _one_value(name: str, value: str, n_missing: int) -> DataError:
+    others = f" beside {n_missing} missing," if n_missing else ""
     return DataError(
-        f"The target {show_name(name)} has only one value, {value[:40]!r}, so there is nothing "
-        "to learn.",
+        f"The target {show_name(name)} has only one value, {value[:40]!r},{others} so there is "
+        "nothing to learn.",
         hint="Choose another data.target, or add rows with other values.",
     )
 
@@ -205,7 +206,7 @@ def _classification(
     kept = labels[has_value]
     found = [str(label) for label in kept.unique()]
     if len(found) == 1 and len(kept) > 1:
-        raise _one_value(name, found[0])
+        raise _one_value(name, found[0], int((~has_value).sum()))
     if len(found) > min(_MOST_CLASSES, max(2, len(kept) // 2)) and len(kept) > 3:
         raise DataError(
             f"The target {show_name(name)} has {len(found)} different values in {len(kept)} rows, "

@@ -77,11 +77,13 @@ def test_fault_12_one_value_is_refused(problem):
     with pytest.raises(DataError, match=r"target 'y' has only one value, '7") as caught:
         target_of([7, 7, 7], problem)
     assert caught.value.exit_code == 3
+    with pytest.raises(DataError, match=r"'7\S+ beside 2 missing, so there is nothing to learn"):
+        target_of([7, None, 7, None, 7], problem)
 
 
 @pytest.mark.parametrize("values", [[1.5, np.inf, 2.5, 3.5], ["1.5", "-inf", "2.5", "3.5"]])
 def test_fault_16_infinite_target_is_refused_with_its_row(values):
-    with pytest.raises(DataError, match="has 1 infinite values, the first in row 2"):
+    with pytest.raises(DataError, match="has 1 infinite value, the first in row 2"):
         target_of(values)
 
 

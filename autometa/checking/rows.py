@@ -64,8 +64,8 @@ def _imbalance(table: CheckedTable, counts: np.ndarray, share: float, least: int
 
 
 def check_sizes(table: CheckedTable) -> Iterator[Finding]:
-    """Finds tables with few rows for their columns, and test parts too small to tell much."""
-    n_rows, n_columns, n_test = len(table.development), len(table.names), len(table.test)
+    """Finds tables with few rows for their columns."""
+    n_rows, n_columns = len(table.development), len(table.names)
     each = n_rows / max(1, n_columns)
     if each < _FEW_PER_FEATURE:
         yield Finding(
@@ -75,6 +75,11 @@ def check_sizes(table: CheckedTable) -> Iterator[Finding]:
             advice="Expect scores to vary; leave out columns that cannot matter, or get more rows.",
             evidence={"rows_per_feature": round(each, 3)},
         )
+
+
+def check_test(table: CheckedTable) -> Iterator[Finding]:
+    """Finds test parts that are too small to tell much."""
+    n_test = len(table.test)
     if 0 < n_test < _SMALL_TEST:
         yield Finding(
             check="small_test",

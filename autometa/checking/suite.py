@@ -16,6 +16,7 @@ CHECKS: Sequence[Callable[[CheckedTable], Iterable[Finding]]] = (
     drift.check_drift,
     rows.check_classes,
     rows.check_sizes,
+    rows.check_test,
     columns.check_values,
     columns.check_missing,
     columns.check_levels,
@@ -26,7 +27,12 @@ CHECKS: Sequence[Callable[[CheckedTable], Iterable[Finding]]] = (
 """In the order in which findings of one severity are shown."""
 
 
+OF_IMAGES = (duplicates.check_duplicates, rows.check_classes, rows.check_test)
+"""Those that make sense where columns are no measurements of their own."""
+
+
 def check_table(table: CheckedTable) -> list[Finding]:
     """Gives all findings, errors first, then warnings, then what is good to know."""
-    found = [finding for check in CHECKS for finding in check(table)]
+    checks = OF_IMAGES if table.is_image else CHECKS
+    found = [finding for check in checks for finding in check(table)]
     return sorted(found, key=lambda finding: finding.severity.rank)

@@ -36,6 +36,7 @@ class CheckedTable:
         overlap: Of a given test part, the share of rows whose ``group`` also has development rows,
             or whose ``time`` is before the last one's.
         seed: Of the samples.
+        is_image: Whether X is thumbnails of images, whose columns nobody knows by name.
     """
 
     X: pd.DataFrame
@@ -48,6 +49,7 @@ class CheckedTable:
     notes: Sequence[str] = ()
     overlap: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
+    is_image: bool = False
     _parts: dict[str, Rows] = field(default_factory=dict, repr=False)
     _columns: dict[str, pd.Series[Any]] = field(default_factory=dict, repr=False)
 

@@ -45,7 +45,9 @@ def check(settings: Settings, task_file: str, *, overrides: tuple[str, ...]) -> 
 
 def to_text(report: Mapping[str, Any]) -> str:
     """Gives what the data is, what its preparation said, and a table of the findings."""
-    rows = f"{report['n_rows']} rows, {report['n_features']} features"
+    from autometa.images import data_size
+
+    rows = data_size(report)
     parts = f"{report['n_train']} to search on, {report['n_test']} for the test"
     if report["n_unlabelled"]:
         rows += f" and {report['n_unlabelled']} rows without a target"

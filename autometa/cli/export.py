@@ -25,7 +25,7 @@ from autometa.errors import NoModelError, NotApplicable
     metavar="FOLDER",
     help="By default MODEL with -onnx after it; of a registered one its name, here.",
 )
-@click.option("--data", metavar="FILE", help="Rows to compare file and model on.")
+@click.option("--data", metavar="FILE", help="Rows, or images, to compare file and model on.")
 @click.option("--opset", type=click.IntRange(15, 21), default=21, show_default=True)
 @registry_option
 @click.pass_obj
@@ -52,7 +52,7 @@ def export(
     X = None
     if data is not None:
         parts, entry = resolve_sources(plugins, [locate(data, Path.cwd())], None)
-        X = predictor.schema.apply(load_dataset(parts, entry.spec.factory, {}).raw)
+        X = predictor.canonical(load_dataset(parts, entry.spec.factory, {}).inputs)
     place = Path(target or f"{_stem(model)}-{format}").absolute()
     try:
         found = export_model(predictor, place, X=X, opset=opset)
@@ -61,8 +61,9 @@ def export(
             f"{model} cannot be exported: {exc.reason}.",
             hint="Search with `target: edge-cpu` in the task file: only what can be is tried then.",
         ) from exc
+    row = "row" if predictor.image_shape is None else "image"
     text = (
-        f"{place}: {found['size_kib']:.1f} KiB, {1000 * found['latency_ms']:.0f} µs a row,"
+        f"{place}: {found['size_kib']:.1f} KiB, {1000 * found['latency_ms']:.0f} µs a {row},"
         f" {found['memory_mib']:.0f} MiB; differs by {found['parity']:.1g}"
     )
     output.print_result(settings, {"output": str(place), **found}, text)

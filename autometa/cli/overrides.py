@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import click
 
-from autometa.errors import TaskError
+from autometa.errors import AutometaError, TaskError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,7 +27,22 @@ def set_option(function: F) -> F:
 
 
 def adapter_options(function: F) -> F:
-    """Adds ``--adapter`` and ``--option``, as the arguments `adapter` and `options`."""
+    """Adds ``--adapter`` and ``--option``, as the arguments `adapter` and `options`.
+
+    What the command raises names these instead of the keys of a task file, which it has not.
+    """
+
+    @wraps(function)
+    def command(*args: Any, **values: Any) -> Any:
+        try:
+            return function(*args, **values)
+        except AutometaError as exc:
+            exc.hint = as_options(exc.hint)
+            if isinstance(exc, TaskError):
+                exc.key = as_options(exc.key)
+            raise
+
+    wrapped = cast("F", command)
     for option in (
         click.option(
             "--option",
@@ -38,8 +55,23 @@ def adapter_options(function: F) -> F:
             "--adapter", help="Name of the data adapter; by default the file's ending decides."
         ),
     ):
-        function = option(function)
-    return function
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def as_options(text: str) -> str:
+    """Gives a text with the options of a command in place of the keys of a task file.
+
+    Example:
+        >>> as_options("Correct the line, or set data.options.on_bad_lines: skip.")
+        'Correct the line, or set --option on_bad_lines=skip.'
+        >>> as_options("Name another file as data.source.")
+        'Name another file.'
+    """
+    text = re.sub(r"data\.options\.(\w+): (\w[\w-]*)", r"--option \1=\2", text)
+    text = re.sub(r"data\.options\.(\w+)", r"--option \1", text)
+    text = text.replace("data.options", "--option").replace(" as data.source", "")
+    return text.replace("data.adapter", "--adapter").replace("data.source", "DATA")
 
 
 def parse_options(items: Iterable[str]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import tempfile
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autometa.errors import NotApplicable, StorageError
+from autometa.errors import StorageError
 from autometa.export.file import write_onnx
-from autometa.export.rows import edge_rows
+from autometa.export.rows import edge_images, edge_rows
 from autometa.export.verify import compare, measure, sizes
+from autometa.images import taken
 from autometa.measure import Metric, score
 from autometa.modelfolder import Predictor, load_model
 from autometa.onnxgraph.feeds import OnnxFile, raw_rows
@@ -24,7 +26,7 @@ from autometa.prepare import open_prepared
 from autometa.workspace import writing
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from autometa.images import Rows
 
 FILE, SCRIPT, REQUIREMENTS, VECTOR = "model.onnx", "predict.py", "requirements.txt", "vector.json"
 N_TIMED_ROWS = 50
@@ -35,7 +37,7 @@ def build(
     predictor: Predictor,
     folder: Path,
     *,
-    X: pd.DataFrame | None = None,
+    X: Rows | None = None,
     opset: int = DEFAULT_OPSET,
     most_kib: float | None = None,
 ) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def build(
         predictor: A loaded model folder.
         folder: An existing folder; takes ``model.onnx``, ``predict.py``, ``requirements.txt`` and
             ``vector.json``, a few rows with their outputs.
-        X: Canonical rows to compare on, beside edge rows (missing, unseen, extreme).
+        X: Canonical rows to compare on, beside edge rows (missing, unseen, extreme), or images.
         opset: Of ai.onnx.
         most_kib: A file larger than this is compared, but not measured.
 
@@ -62,7 +64,7 @@ def build(
     with writing(folder):
         write_onnx(predictor, path, opset=opset)
     file = OnnxFile(path)
-    edges = edge_rows(predictor.schema, X)
+    edges = _edges(predictor, X)
     parity = compare(predictor, file, edges)
     n_rows = 0 if X is None else len(X)
     rows = edges
@@ -70,12 +72,18 @@ def build(
         rows = raw_rows(X)
         parity = max(parity, compare(predictor, file, rows))
     with writing(folder):
-        _write_companions(folder, file, rows.iloc[:N_VECTOR_ROWS])
+        _write_companions(folder, file, rows[:N_VECTOR_ROWS])
     measured = sizes(path)
     if most_kib is None or measured["size_kib"] <= most_kib:
-        measured |= measure(path, file.feeds(rows.iloc[:N_TIMED_ROWS]))
+        measured |= measure(path, file.feeds(rows[:N_TIMED_ROWS]))
     found = {"rows": n_rows, "edge_rows": len(edges), "opset": opset, "tolerance": TOLERANCE}
     return {"parity": parity, **found, **measured}
+
+
+def _edges(predictor: Predictor, X: Rows | None) -> Any:
+    if predictor.image_shape is not None:
+        return edge_images(predictor.image_shape)
+    return edge_rows(predictor.schema, None if isinstance(X, np.ndarray) else X)
 
 
 def export_model(predictor: Predictor, folder: Path, **more: Any) -> dict[str, Any]:
@@ -123,10 +131,8 @@ def export_job(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     """
     predictor = load_model(payload["folder"], packages=frozenset(payload["packages"]))
     prepared = open_prepared(Path(payload["prepared"]))
-    if isinstance(prepared.X, np.ndarray):
-        raise NotApplicable("images have no export")
     index = _validation_rows(prepared.split)
-    X, y = prepared.X.iloc[index].reset_index(drop=True), prepared.y[index]
+    X, y = taken(prepared.X, index), prepared.y[index]
     folder = Path(payload["output"])
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -144,7 +150,7 @@ def _validation_rows(split: Any) -> np.ndarray[Any, Any]:
 def _quality(
     predictor: Predictor,
     file: OnnxFile,
-    X: pd.DataFrame,
+    X: Rows,
     y: np.ndarray[Any, Any],
     metrics: Sequence[Metric],
 ) -> dict[str, dict[str, float]]:
@@ -155,23 +161,31 @@ def _quality(
     }
 
 
-def _write_companions(folder: Path, file: OnnxFile, rows: pd.DataFrame) -> None:
+def _write_companions(folder: Path, file: OnnxFile, rows: Any) -> None:
     import onnxruntime
 
-    script = Path(__file__).with_name("standalone.py").read_text(encoding="utf-8")
+    name = "standalone.py" if file.image_shape is None else "standalone_images.py"
+    script = Path(__file__).with_name(name).read_text(encoding="utf-8")
     (folder / SCRIPT).write_text(script, encoding="utf-8")
     lines = f"numpy=={np.__version__}\nonnxruntime=={onnxruntime.__version__}\n"
     (folder / REQUIREMENTS).write_text(lines, encoding="utf-8")
-    outputs = file.predict(rows)
+    outputs = {name: values.tolist() for name, values in file.predict(rows).items()}
+    vector = {**_vector_inputs(file, rows), "outputs": outputs}
+    (folder / VECTOR).write_text(json.dumps(vector, indent=1), encoding="utf-8")
+
+
+def _vector_inputs(file: OnnxFile, rows: Any) -> dict[str, Any]:
+    """Gives ``rows``, dicts by column; or ``shape`` and ``images``, their bytes in base64."""
+    if file.image_shape is not None:
+        images = base64.b64encode(rows.tobytes()).decode("ascii")
+        return {"shape": list(rows.shape), "images": images}
     feeds = file.feeds(rows)
-    vector = {
+    return {
         "rows": [
             {c["column"]: _plain(feeds[c["input"]][row, 0]) for c in file.columns}
             for row in range(len(rows))
-        ],
-        "outputs": {name: values.tolist() for name, values in outputs.items()},
+        ]
     }
-    (folder / VECTOR).write_text(json.dumps(vector, indent=1), encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Writes a loaded model folder as one ONNX file, from raw columns to labels or values."""
+"""Writes a loaded model folder as one ONNX file, from raw rows to labels or values."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from autometa.text_values import MISSING_WORDS
 def write_onnx(predictor: Predictor, path: Path, *, opset: int = DEFAULT_OPSET) -> None:
     """Writes the file.
 
-    Inputs are the columns that a model reads, see `OnnxGraph`. Outputs are ``label`` (n,), as the
-    user wrote the labels, and ``probabilities`` (n, n_classes); or ``value`` (n, 1). Its metadata
-    say which input each column is, and the texts of booleans.
+    Inputs are the columns that a model reads, or images, see `OnnxGraph`. Outputs are ``label``
+    (n,), as the user wrote the labels, and ``probabilities`` (n, n_classes); or ``value`` (n, 1).
+    Its metadata say which input each column is, and the texts of booleans; or the shape of an
+    image.
 
     Args:
         predictor: A loaded model folder.
@@ -33,7 +34,7 @@ def write_onnx(predictor: Predictor, path: Path, *, opset: int = DEFAULT_OPSET) 
     schema = predictor.schema
     categories = {c.name: c.categories for c in schema if c.kind == "categorical"}
     booleans = {c.name: c.categories for c in schema if c.kind == "boolean" and c.categories}
-    graph = OnnxGraph(opset=opset, categories=categories)
+    graph = OnnxGraph(opset=opset, categories=categories, image_shape=predictor.image_shape)
     members = [_outputs(predictor, graph, index) for index in range(len(predictor.members))]
     is_regression = predictor.problem == "regression"
     graph.write(

@@ -24,7 +24,7 @@ def main(file: str, reference: str, rows: str, n_calls: int) -> dict[str, Any]:
     Args:
         file: The file.
         reference: A file that does next to nothing, called in turn: what a call costs here.
-        rows: Inputs of a few rows: array ``names``, and ``0``, ``1``, ... in their order, (n, 1).
+        rows: Inputs of a few rows: array ``names``, and ``0``, ``1``, ... in their order, (n, ...).
         n_calls: Calls per round.
 
     Returns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from autometa.onnxgraph.feeds import raw_rows
 if TYPE_CHECKING:
     import pandas as pd
 
+    from autometa.images import Images
     from autometa.schema import Schema
 
 UNSEEN = "\u2603 never seen"
@@ -41,6 +43,22 @@ def edge_rows(schema: Schema, X: pd.DataFrame | None, *, n_rows: int = 64) -> pd
         values = mixed[column.name].where(draw < 0.6, strange[column.name])
         mixed[column.name] = values.where(draw < 0.8, gaps[column.name])
     return pd.concat([usual.iloc[:n_rows], strange.iloc[:n_rows], mixed, gone], ignore_index=True)
+
+
+def edge_images(shape: Sequence[int], *, n_rows: int = 8) -> Images:
+    """Gives images that are black, white, striped, of one grey each, and of noise.
+
+    Args:
+        shape: (h, w, c).
+        n_rows: How many grey ones and how many of noise; the same in every process.
+    """
+    rng = np.random.default_rng(0)
+    flat = np.full((n_rows + 2, *shape), 0, dtype=np.uint8)
+    flat += np.linspace(0, 255, n_rows + 2).astype(np.uint8).reshape(-1, 1, 1, 1)
+    stripes = np.zeros((2, *shape), dtype=np.uint8)
+    stripes[0, ::2], stripes[1, :, ::2] = 255, 255
+    noise = rng.integers(0, 256, (n_rows, *shape), dtype=np.uint8)
+    return np.concatenate([flat, stripes, noise])
 
 
 def _usual(column: Column, X: pd.DataFrame | None, rng: np.random.Generator, n: int) -> Any:

@@ -22,21 +22,21 @@ from autometa.onnxgraph.nodes import Nodes
 from autometa.onnxgraph.parity import TOLERANCE, difference
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from autometa.images import Rows
 
 N_CALLS = 200
 _MEASURED = ("latency_ms", "latency_p99_ms", "load_ms", "memory_mib", "reference_ms")
 _PROBE_SECONDS = 60.0
 
 
-def compare(predictor: Predictor, file: OnnxFile, raw: pd.DataFrame) -> float:
-    """Gives how far file and source are apart on raw rows, see `difference`; labels included.
+def compare(predictor: Predictor, file: OnnxFile, raw: Rows) -> float:
+    """Gives how far file and source are apart, see `difference`, on raw rows or images.
 
     Raises:
         NotApplicable: If they are more than `TOLERANCE` apart, or a label is another one where
             the probabilities leave no doubt.
     """
-    expected = predictor.average(predictor.schema.apply(raw))
+    expected = predictor.average(predictor.canonical(raw))
     got = file.predict(raw)
     apart = difference(expected, got["value" if "value" in got else "probabilities"])
     if apart > TOLERANCE:

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autometa.encoding.columns import FLOAT32_MAX, read_numbers
+from autometa.onnxgraph.nodes import IMAGES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-BATCH_ROWS = 512
-"""Rows that a file computes at once."""
+    from autometa.images import Rows
+
+BATCH_ROWS, BATCH_IMAGES = 512, 32
+"""Rows, or images, that a file computes at once."""
 
 
 def columns_of(session: Any) -> list[dict[str, str]]:
@@ -24,6 +27,12 @@ def columns_of(session: Any) -> list[dict[str, str]]:
         session.get_modelmeta().custom_metadata_map["columns"]
     )
     return columns
+
+
+def image_shape_of(session: Any) -> tuple[int, ...] | None:
+    """Gives (h, w, c) of the images that an ``InferenceSession`` takes; None = columns."""
+    found = session.get_modelmeta().custom_metadata_map.get("image_shape")
+    return None if found is None else tuple(json.loads(found))
 
 
 def feeds_of(columns: Sequence[Mapping[str, str]], X: pd.DataFrame) -> dict[str, Any]:
@@ -64,12 +73,14 @@ def run_batches(
         outputs: Their names.
         feeds: As `feeds_of` gives them; at least one row.
     """
-    n_rows = len(next(iter(feeds.values())))
-    if n_rows <= BATCH_ROWS:
+    n_rows, batch = len(next(iter(feeds.values()))), BATCH_ROWS
+    if set(feeds) == {IMAGES} and feeds[IMAGES].ndim == 4:
+        batch = BATCH_IMAGES
+    if n_rows <= batch:
         return list(session.run(outputs, dict(feeds)))
     parts = [
-        session.run(outputs, {key: feed[at : at + BATCH_ROWS] for key, feed in feeds.items()})
-        for at in range(0, n_rows, BATCH_ROWS)
+        session.run(outputs, {key: feed[at : at + batch] for key, feed in feeds.items()})
+        for at in range(0, n_rows, batch)
     ]
     return [np.concatenate(values) for values in zip(*parts, strict=True)]
 
@@ -89,7 +100,7 @@ def open_session(path: str) -> Any:
 
 
 class OnnxFile:
-    """A file that takes raw columns, opened on one thread.
+    """A file that takes raw columns, or images, opened on one thread.
 
     Args:
         path: Of the file.
@@ -98,25 +109,29 @@ class OnnxFile:
     def __init__(self, path: Path) -> None:
         self._session = open_session(str(path))
         self.columns = columns_of(self._session)
+        self.image_shape = image_shape_of(self._session)
 
-    def feeds(self, raw: pd.DataFrame) -> dict[str, Any]:
-        """Gives the inputs for raw rows, see `feeds_of`."""
-        return feeds_of(self.columns, raw)
+    def feeds(self, raw: Rows) -> dict[str, Any]:
+        """Gives the inputs for raw rows, see `feeds_of`, or for (n, h, w, c) images."""
+        return {IMAGES: raw} if isinstance(raw, np.ndarray) else feeds_of(self.columns, raw)
 
-    def predict(self, raw: pd.DataFrame) -> dict[str, np.ndarray[Any, Any]]:
+    def predict(self, raw: Rows) -> dict[str, np.ndarray[Any, Any]]:
         """Gives the outputs by name."""
         names = [output.name for output in self._session.get_outputs()]
         return dict(zip(names, run_batches(self._session, names, self.feeds(raw)), strict=True))
 
-    def average(self, X: pd.DataFrame) -> np.ndarray[Any, Any]:
-        """Gives (n,) values or (n, n_classes) probabilities of canonical rows."""
+    def average(self, X: Rows) -> np.ndarray[Any, Any]:
+        """Gives (n,) values or (n, n_classes) probabilities of canonical rows or images."""
         outputs = self.predict(raw_rows(X))
         return outputs["value"][:, 0] if "value" in outputs else outputs["probabilities"]
 
 
-def raw_rows(X: pd.DataFrame) -> pd.DataFrame:
-    """Gives canonical rows as somebody may hand them over: categories as texts."""
+def raw_rows(X: Rows) -> Any:
+    """Gives canonical rows as somebody may hand them over: categories as texts; images stay."""
     import pandas as pd
+
+    if isinstance(X, np.ndarray):
+        return X
 
     def raw(series: pd.Series[Any]) -> Any:
         if str(series.dtype) != "category":

@@ -17,7 +17,7 @@ from autometa.onnxgraph.answer import Answer, write_answer
 from autometa.onnxgraph.features import Features, LevelValue, features_of
 from autometa.onnxgraph.levels import Levels
 from autometa.onnxgraph.linear import LinearBank, Product
-from autometa.onnxgraph.nodes import DEFAULT_OPSET, ML, Array, Nodes, require_onnx
+from autometa.onnxgraph.nodes import DEFAULT_OPSET, IMAGES, ML, Array, Nodes, require_onnx
 from autometa.onnxgraph.output import OnnxOutput, OnnxScores
 from autometa.onnxgraph.trees import Forest, TreeArrays, TreeBank
 
@@ -25,19 +25,21 @@ NUMBER, TEXT = "number", "text"
 
 
 class OnnxGraph:
-    """One ONNX graph, from raw columns to the answer; models add to it, then `write` ends it.
+    """One ONNX graph, from raw columns or images to the answer; models add, then `write` ends it.
 
     A model's `Model.to_onnx` calls `linear` or `trees`, or, for anything else, `encode`, then
     `constant` and `node` as needed, then `scores`; and gives an `OnnxOutput`. Numbers are float32
     from `encode` on; compare them as the source does, with float32 thresholds.
 
     Inputs are the columns that are read, by name, each (n, 1): float32 for numbers and booleans
-    (NaN = missing), text for categories ("" = missing).
+    (NaN = missing), text for categories ("" = missing). A graph over images has one input,
+    ``images`` (n, h, w, c) uint8, which `images` names.
 
     Args:
         opset: Of ai.onnx, 15 or later; from 21 on trees are half the size.
         categories: By column: every category that the input schema knows; any other text counts
             as missing. None: it counts as an unseen level.
+        image_shape: (h, w, c) of images, which are predicted then; None: columns are.
 
     Raises:
         NotApplicable: If onnx is not installed.
@@ -60,8 +62,10 @@ class OnnxGraph:
         *,
         opset: int = DEFAULT_OPSET,
         categories: Mapping[str, Sequence[str]] | None = None,
+        image_shape: Sequence[int] | None = None,
     ) -> None:
         require_onnx()
+        self._image_shape = None if image_shape is None else tuple(image_shape)
         self._nodes = Nodes(opset)
         self._levels = Levels(categories)
         self._features = Features(self._levels)
@@ -170,6 +174,16 @@ class OnnxGraph:
         self._encoded.append((name, np.array(index, dtype=np.int64)))
         return name
 
+    def images(self) -> str:
+        """Gives the name of the input, (n, h, w, c) uint8 with the bytes of the images.
+
+        Raises:
+            NotApplicable: If the graph is over columns.
+        """
+        if self._image_shape is None:
+            raise NotApplicable("a model for images cannot predict columns")
+        return IMAGES
+
     def constant(self, values: Any, dtype: Any = None) -> str:
         """Gives the name of a constant; equal ones are written once."""
         return self._nodes.constant(values, dtype)
@@ -241,7 +255,7 @@ class OnnxGraph:
         inputs = self._inputs(answer, spare)
         banks = self._write_banks(inputs, before)
         if not banks:
-            banks["none"] = (self._zeros(next(iter(inputs.values()))), 1)
+            banks["none"] = (self._zeros(inputs), 1)
         if combination is None:
             shares = [1.0 / len(members)] * len(members)
             combination = Combination.average([*shares, 0.0], [0.0] * len(members[0][0].shift))
@@ -251,6 +265,10 @@ class OnnxGraph:
             for column, (name, kind) in inputs.items()
         ]
         metadata = {"columns": json.dumps(columns), **answer.properties, **(properties or {})}
+        if self._image_shape is not None:
+            metadata["image_shape"] = json.dumps(self._image_shape)
+            shapes = {IMAGES: self._image_shape}
+            return nodes.to_model([(IMAGES, "uint8")], results, metadata, shapes)
         typed = [(name, "float" if kind == NUMBER else "string") for name, kind in inputs.values()]
         return nodes.to_model(typed, results, metadata)
 
@@ -270,6 +288,8 @@ class OnnxGraph:
 
     def _inputs(self, answer: Answer, spare: tuple[str, str] | None) -> dict[str, tuple[str, str]]:
         """Gives name and kind of the input of each column."""
+        if self._image_shape is not None:
+            return {}
         kinds = dict.fromkeys(self._features.numbers, NUMBER)
         kinds |= dict.fromkeys(self._levels.columns, TEXT)
         if not kinds:
@@ -318,9 +338,13 @@ class OnnxGraph:
             banks[f"own-{number}"] = (nodes.cast(tensor, "double"), own_width)
         return banks
 
-    def _zeros(self, source: tuple[str, str]) -> str:
-        """Gives (n, 1) float64 zeros from an input."""
-        name, kind = source
+    def _zeros(self, inputs: Mapping[str, tuple[str, str]]) -> str:
+        """Gives (n, 1) float64 zeros, as many as there are rows."""
+        if self._image_shape is not None:
+            n_rows = self._nodes.add("Shape", [IMAGES], start=0, end=1)
+            shape = self._nodes.add("Concat", [n_rows, self.constant([1], np.int64)], axis=0)
+            return self._nodes.add("Expand", [self.constant([[0.0]], np.float64), shape])
+        name, kind = next(iter(inputs.values()))
         if kind == TEXT:
             code = self._nodes.add(
                 "LabelEncoder",

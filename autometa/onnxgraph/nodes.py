@@ -13,6 +13,8 @@ from autometa.errors import NotApplicable
 Array = np.ndarray[Any, Any]
 
 ML = "ai.onnx.ml"
+IMAGES = "images"
+"""Name of the input of a graph over images."""
 DEFAULT_OPSET = 21
 OLDEST_OPSET = 15
 """Of ai.onnx. From 21 on (ai.onnx.ml 5) trees are written in less than half the bytes."""
@@ -85,13 +87,15 @@ class Nodes:
         inputs: Sequence[tuple[str, str]],
         outputs: Sequence[tuple[str, str, int | None]],
         properties: Mapping[str, str],
+        shapes: Mapping[str, Sequence[int]] | None = None,
     ) -> Any:
         """Gives the ``ModelProto``.
 
         Args:
-            inputs: Name and type (``float`` or ``string``), each of shape (n, 1).
+            inputs: Name and type (``float``, ``string`` or ``uint8``).
             outputs: Name, type and width; None is (n,).
             properties: Kept as metadata.
+            shapes: Of a row of each input that is not (1,).
         """
         from onnx import TensorProto, helper, numpy_helper
 
@@ -101,14 +105,19 @@ class Nodes:
             "string": TensorProto.STRING,
             "int64": TensorProto.INT64,
             "bool": TensorProto.BOOL,
+            "uint8": TensorProto.UINT8,
         }
+        rows = shapes or {}
         graph = helper.make_graph(
             [
                 helper.make_node(op, ins, outs, domain=domain or None, **_attributes(attributes))
                 for op, ins, outs, domain, attributes in self.nodes
             ],
             "autometa",
-            [helper.make_tensor_value_info(name, kinds[kind], ["n", 1]) for name, kind in inputs],
+            [
+                helper.make_tensor_value_info(name, kinds[kind], ["n", *rows.get(name, (1,))])
+                for name, kind in inputs
+            ],
             [
                 helper.make_tensor_value_info(
                     name, kinds[kind], ["n"] if width is None else ["n", width]

@@ -11,6 +11,7 @@ from autometa.execution import Executor, Job
 from autometa.orchestrator.checks import find
 from autometa.orchestrator.data import prepare_data, value_of
 from autometa.orchestrator.delivery import run_job
+from autometa.orchestrator.setting import setting_of
 from autometa.registry import Registry
 from autometa.task import Task
 
@@ -23,6 +24,7 @@ _TOLD = (
     "n_train",
     "n_test",
     "n_features",
+    "image_shape",
     "n_folds",
     "split",
     "dropped",
@@ -33,7 +35,7 @@ _TOLD = (
 def check_report(
     task: Task, registry: Registry, executor: Executor, folder: Path
 ) -> dict[str, Any]:
-    """Prepares the data of a task as a search would, and checks it.
+    """Prepares the data of a task as a search would, and checks it and what the task names.
 
     Args:
         task: The task.
@@ -46,15 +48,17 @@ def check_report(
         found, and ``findings``.
 
     Raises:
-        AutometaError: If the data cannot be prepared.
+        AutometaError: If the data cannot be prepared, or the task names a metric, a learner or
+            a compressor that there is not or that does not fit.
     """
     prepared = prepare_data(task, registry, executor, folder)
+    setting_of(task, prepared, registry)
     findings = find(prepared, executor, task.seed)
     grave = [finding for finding in findings if finding.severity is not Severity.INFO]
     return {
         "task": task.name,
         "status": grave[0].severity.value if grave else "ok",
-        **{key: prepared.info[key] for key in _TOLD},
+        **{key: prepared.info[key] for key in _TOLD if key in prepared.info},
         "n_unlabelled": prepared.n_unlabelled,
         "findings": [finding.to_json() for finding in findings],
     }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from autometa.chains import LEARNER
 from autometa.checking.finding import Finding
 from autometa.checking.finding import tags as check_tags
+from autometa.images import data_size
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import Delivery
 from autometa.orchestrator.setting import Setting
@@ -103,8 +104,7 @@ class Shown:
         task, info = self._task, self._info
         source = ", ".join(Path(name).name for name in task.data.source)
         return (
-            f"Predicts **{task.data.target}** of `{source}`: {info['problem']},"
-            f" {info['n_rows']} rows, {info['n_features']} features."
+            f"Predicts **{task.data.target}** of `{source}`: {info['problem']}, {data_size(info)}."
         )
 
     def _description(self) -> str:

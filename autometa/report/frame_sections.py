@@ -72,11 +72,17 @@ def _numbers(material: Material, info: Mapping[str, Any]) -> dict[str, str]:
         f"{lead.name}, validation": page.number(best),
         "constant, validation": page.number(material.baseline.get(lead.name)),
         "rows": page.number(info.get("n_rows")),
-        "columns": page.number(info.get("n_features")),
+        **_columns(info),
         "trials": page.number(sum(told.values())),
         "seconds": page.number(final.get("seconds"), 3),
     }
     return {name: value for name, value in shown.items() if value != "-"}
+
+
+def _columns(info: Mapping[str, Any]) -> dict[str, str]:
+    if (shape := info.get("image_shape")) is None:
+        return {"columns": page.number(info.get("n_features"))}
+    return {"pixels": f"{shape[1]} x {shape[0]}"}
 
 
 def asked(material: Material, info: Mapping[str, Any]) -> Section:

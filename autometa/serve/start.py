@@ -68,6 +68,11 @@ def serve_model(
     bound = listen(host, port)
     try:
         predictor = load_model(model, packages=load_plugins(plugins).packages, registry=registry)
+        if predictor.image_shape is not None:
+            raise TaskError(
+                f"{model} predicts images, and serve answers for rows of tables.",
+                hint="Use `autometa predict`, or `autometa export` and its predict.py.",
+            )
         limits = RequestLimits(rows=max_rows, body_bytes=max_bytes, per_second=per_second)
         chosen = _engine(predictor, engine, model)
         app = make_app(predictor, engine=chosen, limits=limits, token=token)

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from autometa.errors import NotApplicable, PluginError
+from autometa.images import Rows
 from autometa.learner import FitContext, Learner, LearnerSpec, Space, TrainingData
 from autometa.measure import prediction_fault
 from autometa.model import Model
@@ -244,16 +244,18 @@ def check_saved(model: Model, folder: Path) -> None:
     )
 
 
-def check_export(model: Model, path: Path, X: pd.DataFrame) -> None:
+def check_export(model: Model, path: Path, X: Rows) -> None:
     """Checks a file against its model: as they are, with gaps, and with what it never saw."""
-    from autometa.onnxgraph.feeds import columns_of, feeds_of, open_session
+    from autometa.onnxgraph.feeds import OnnxFile
     from autometa.onnxgraph.parity import TOLERANCE, difference
 
-    session = open_session(str(path))
-    gaps = with_gaps(X, np.random.default_rng(2), share=0.5)
-    for rows in (X, with_unseen(X), gaps, X.iloc[:1]):
-        feeds = feeds_of(columns_of(session), rows)
-        got = session.run(None, feeds)[0]
+    file, rng = OnnxFile(path), np.random.default_rng(2)
+    if isinstance(X, np.ndarray):
+        others: list[Any] = [rng.integers(0, 256, X.shape, dtype=np.uint8)]
+    else:
+        others = [with_unseen(X), with_gaps(X, rng, share=0.5)]
+    for rows in (X, *others, X[:1]):
+        (got,) = file.predict(rows).values()
         apart = difference(model.predict(rows), got)
         require(
             apart <= TOLERANCE,

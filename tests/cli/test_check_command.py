@@ -56,3 +56,21 @@ def test_data_that_cannot_be_read_is_exit_3(
 ) -> None:
     assert run(["check", str(task_file), "--set", "data.target=yy"]) == 3
     assert "the data has no column 'yy'. Did you mean 'y'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        ("search.learners=[logistik]", 5, "no plugin offers the learner 'logistik'"),
+        ("search.compressors=[prun]", 5, "no plugin offers the compressor 'prun'"),
+        ("objectives=[logloss]", 2, "log_loss"),
+    ],
+    ids=["learner", "compressor", "metric"],
+)
+def test_fault_48_unknown_names_are_told_before_a_search(
+    task_file: Path, capsys: pytest.CaptureFixture[str], change: str, code: int, message: str
+) -> None:
+    assert run(["check", str(task_file), "--set", change]) == code
+    told = capsys.readouterr()
+    assert message in told.err
+    assert told.out == ""

@@ -183,6 +183,8 @@ def test_faults_23_24_odd_names_go_from_init_to_predict(search, command, tmp_pat
         pytest.param("b,a\n1,2\n", "no column 'c'", id="fault 27 column missing"),
         pytest.param("a,b,c\n", "a header but no rows", id="fault 6"),
         pytest.param("a,a,b,c\n1,1,1,r\n", "one name: 'a'", id="fault 4"),
+        pytest.param("a,b,c\n1,2,r,9\n", "set --option on_bad_lines=skip", id="fault 3"),
+        pytest.param("", "is empty. Name another file.", id="fault 5"),
     ],
 )
 def test_rows_that_cannot_be_predicted_are_exit_3(

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from autometa_tabular.learners.dummy import Dummy
 from autometa_tabular.specs import LEARNERS
 
-from autometa import NotApplicable, load_model
+from autometa import FitContext, NotApplicable, TrainingData, load_model
 from autometa.combination import Combination, Pool
 from autometa.errors import StorageError
 from autometa.export import build, export_model, write_onnx
@@ -50,6 +51,42 @@ def test_build_finds_file_and_folder_alike(make_folder, tmp_path, learners, opse
     measured = ("size_kib", "gzip_kib", "load_ms", "latency_ms", "latency_p99_ms", "memory_mib")
     assert all(found[key] > 0 for key in measured)
     assert found["size_kib"] == (tmp_path / "model.onnx").stat().st_size / 1024
+
+
+@pytest.mark.parametrize("problem", ["classification", "regression"])
+def test_images_are_built_compared_and_predicted_alone(tmp_path, problem):
+    shape, classes = (6, 5, 3), ["cat", "dog"] if problem == "classification" else []
+    data = TrainingData(
+        np.zeros((4, *shape), np.uint8), np.array([0, 1, 1, 1]), len(classes) or None
+    )
+    model = Dummy({}).fit(data, FitContext(np.random.default_rng(0)))
+    header = {
+        "problem": problem,
+        "classes": classes,
+        "schema": Schema(()).to_json(),
+        "image_shape": [*shape],
+    }
+    members = [{"trial": 0, "weight": 1.0, "learner": "dummy", "models": []}]
+    predictor = Predictor({**header, "members": members}, [(1.0, [model])])
+    images = np.random.default_rng(0).integers(0, 256, (70, *shape), dtype=np.uint8)
+    found = build(predictor, tmp_path, X=images)
+    assert found["parity"] <= TOLERANCE
+    assert (found["rows"], found["edge_rows"]) == (70, 20)
+    assert found["latency_ms"] > 0
+    np.savez(tmp_path / "images.npz", label=np.zeros(70), images=images)
+    script = [sys.executable, "-I", tmp_path / "predict.py"]
+    assert subprocess.run(script, capture_output=True, text=True, check=True).stdout == "ok\n"
+    script.append(tmp_path / "images.npz")
+    lines = subprocess.run(script, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(lines) == 71
+    assert lines[1].split(",")[0] == ("dog" if classes else "[0.75]")
+    np.save(tmp_path / "images.npz", images[:, 1:])
+    script[-1] = tmp_path / "images.npz.npy"
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "images must be uint8 of the shape (6, 5, 3), not uint8 (5, 5, 3)\n",
+    )
 
 
 @pytest.mark.slow  # fits every learner twice

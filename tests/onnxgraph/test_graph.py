@@ -8,7 +8,7 @@ from autometa import EncodingPlan, NotApplicable, OnnxGraph, OnnxOutput, Tabular
 from autometa.combination import Combination, Pool
 from autometa.encoding.steps import NumericStep, OneHotStep, OrdinalStep
 from autometa.onnxgraph.answer import Answer
-from autometa.onnxgraph.feeds import columns_of, feeds_of
+from autometa.onnxgraph.feeds import columns_of, feeds_of, image_shape_of
 from autometa.testing.data import make_table, with_gaps, with_unseen, without_columns
 
 ort = pytest.importorskip("onnxruntime")
@@ -256,3 +256,30 @@ def test_operator_with_several_outputs_gives_all_of_them():
     scores = graph.scores(graph.node("Sub", graph.node("Mul", left, left), right), 1)
     got = run(graph, [[OnnxOutput.values(scores)]], X)["value"]
     np.testing.assert_allclose(got.ravel(), [2.0, 12.0])
+
+
+def test_graph_over_images_takes_their_bytes():
+    graph = OnnxGraph(image_shape=(2, 3, 1))
+    pixels = graph.node("Flatten", graph.node("Cast", graph.images(), to=1))  # (n, 6)
+    rows = graph.node("MatMul", pixels, graph.constant(np.ones((6, 1)), np.float32))
+    model = graph.to_model([[OnnxOutput.values(graph.scores(rows, 1))]], Answer.of_values())
+    session = ort.InferenceSession(model.SerializeToString())
+    assert image_shape_of(session) == (2, 3, 1)
+    images = np.arange(12, dtype=np.uint8).reshape(2, 2, 3, 1)
+    assert session.run(None, {"images": images})[0].tolist() == [[15.0], [51.0]]
+
+
+@pytest.mark.parametrize("opset", [15, 21])
+def test_constant_answers_for_as_many_images_as_there_are(opset):
+    graph = OnnxGraph(opset=opset, image_shape=(2, 2, 3))
+    output = OnnxOutput.constant([0.25, 0.75])
+    model = graph.to_model([[output]], Answer.of_labels(["a", "b"]))
+    session = ort.InferenceSession(model.SerializeToString())
+    label, probabilities = session.run(None, {"images": np.zeros((3, 2, 2, 3), np.uint8)})
+    assert label.tolist() == ["b"] * 3
+    assert probabilities.tolist() == [[0.25, 0.75]] * 3
+
+
+def test_images_have_no_place_in_a_graph_over_columns():
+    with pytest.raises(NotApplicable, match="cannot predict columns"):
+        OnnxGraph().images()

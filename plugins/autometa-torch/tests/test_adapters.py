@@ -88,7 +88,7 @@ def test_folder_gives_pixels_and_labels(tmp_path) -> None:
     assert dataset.images[:, 0, 0, 0].tolist() == [10, 30, 50, 0, 20, 40]
 
 
-def test_corrupt_and_empty_pictures_are_named_and_skipped(tmp_path) -> None:
+def test_fault_35_corrupt_and_empty_pictures_are_named_and_skipped(tmp_path) -> None:
     _write_folder(tmp_path, n=30)
     (tmp_path / "cats" / "empty.png").write_bytes(b"")
     (tmp_path / "dogs" / "cut.png").write_bytes((tmp_path / "dogs" / "0.png").read_bytes()[:40])
@@ -100,7 +100,7 @@ def test_corrupt_and_empty_pictures_are_named_and_skipped(tmp_path) -> None:
     assert "dogs/cut.png" in note
 
 
-def test_more_than_a_tenth_broken_is_a_data_error(tmp_path) -> None:
+def test_fault_35_more_than_a_tenth_broken_is_a_data_error(tmp_path) -> None:
     _write_folder(tmp_path, n=8)
     (tmp_path / "cats" / "empty.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"1 of 9 pictures cannot be read: cats/empty\.png"):

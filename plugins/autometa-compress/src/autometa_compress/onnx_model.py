@@ -58,6 +58,10 @@ class OnnxNetwork(Model):
         """Gives what the graph takes, float32, of rows as `predict` takes them."""
 
     @abstractmethod
+    def encoded_in(self, graph: OnnxGraph) -> str:
+        """Gives the name of what `encode` gives in a graph over raw rows."""
+
+    @abstractmethod
     def with_core(self, core: bytes) -> Self:
         """Gives this model with another graph; itself it stays as it was."""
 
@@ -77,6 +81,18 @@ class OnnxNetwork(Model):
         shares: Array = np.exp(raw - raw.max(axis=1, keepdims=True))
         shares /= shares.sum(axis=1, keepdims=True)
         return shares
+
+    def to_onnx(self, graph: OnnxGraph) -> OnnxOutput:
+        """Writes itself into a graph, see `Model.to_onnx`."""
+        raw = copied(self.core, graph, self.encoded_in(graph))
+        n_classes = self.outputs["n_classes"]
+        scores = graph.scores(raw, n_classes or 1)
+        if n_classes is not None:
+            return OnnxOutput.probabilities(scores, n_classes=n_classes)
+        center, spread = self.outputs["center"], self.outputs["spread"]
+        ends = [(self.outputs[end] - center) / spread for end in ("lowest", "highest")]
+        bounds = (ends[0], ends[1])
+        return OnnxOutput.values(scores, scale=spread, shift=center, bounds=bounds)
 
     def save(self, folder: Path) -> None:
         """Writes ``core.onnx``, ``outputs.json`` and how rows are encoded."""
@@ -122,17 +138,9 @@ class OnnxModel(OnnxNetwork):
             raise ValueError(f"cannot read {_PLAN} of an ONNX model: {exc}") from exc
         return cls(plan, core, outputs)
 
-    def to_onnx(self, graph: OnnxGraph) -> OnnxOutput:
-        """Writes itself into a graph, see `Model.to_onnx`."""
-        raw = copied(self.core, graph, graph.encode(self.plan))
-        n_classes = self.outputs["n_classes"]
-        scores = graph.scores(raw, n_classes or 1)
-        if n_classes is not None:
-            return OnnxOutput.probabilities(scores, n_classes=n_classes)
-        center, spread = self.outputs["center"], self.outputs["spread"]
-        ends = [(self.outputs[end] - center) / spread for end in ("lowest", "highest")]
-        bounds = (ends[0], ends[1])
-        return OnnxOutput.values(scores, scale=spread, shift=center, bounds=bounds)
+    def encoded_in(self, graph: OnnxGraph) -> str:
+        """See `OnnxNetwork.encoded_in`."""
+        return graph.encode(self.plan)
 
 
 class OnnxImages(OnnxNetwork):
@@ -181,15 +189,17 @@ class OnnxImages(OnnxNetwork):
             raise ValueError(f"{_IMAGES} of a model must hold mean, shape, spread")
         return cls(inputs, core, outputs)
 
-    def export(self, format: str, folder: Path) -> None:
-        """Writes ``model.onnx`` from bytes to the answer, see `autometa_torch.ImageGraph`."""
-        if format != "onnx":
-            raise NotApplicable(f"a network for images has no {format} export")
-        from autometa_torch import ImageGraph
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """See `Model.image_shape`."""
+        shape: tuple[int, ...] = self.inputs["shape"]
+        return shape
 
-        graph = ImageGraph(self.inputs["shape"])
-        x = graph.numbers(self.inputs["mean"], self.inputs["spread"])
-        graph.write(folder / "model.onnx", copied(self.core, graph, x), self.outputs)
+    def encoded_in(self, graph: OnnxGraph) -> str:
+        """See `OnnxNetwork.encoded_in`."""
+        from autometa_torch import write_normalised
+
+        return write_normalised(graph, graph.images(), self.inputs["mean"], self.inputs["spread"])
 
 
 def _read(folder: Path) -> tuple[bytes, dict[str, Any]]:

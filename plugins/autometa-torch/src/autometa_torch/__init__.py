@@ -17,14 +17,13 @@ if TYPE_CHECKING:
     from autometa_torch.models import NetworkModel as NetworkModel
     from autometa_torch.models import TabularNetwork as TabularNetwork
     from autometa_torch.networks import Network as Network
-    from autometa_torch.onnx_images import ImageGraph as ImageGraph
     from autometa_torch.onnx_images import PlainGraph as PlainGraph
+    from autometa_torch.onnx_images import write_normalised as write_normalised
     from autometa_torch.training import Recipe as Recipe
     from autometa_torch.training import Samples as Samples
     from autometa_torch.training import train as train
 
 _HOMES = {
-    "ImageGraph": "onnx_images",
     "ImageNetworkModel": "models",
     "Network": "networks",
     "NetworkModel": "models",
@@ -33,6 +32,7 @@ _HOMES = {
     "Samples": "training",
     "TabularNetwork": "models",
     "train": "training",
+    "write_normalised": "onnx_images",
 }
 
 __all__ = [*sorted(_HOMES), "autometa_data_adapters", "autometa_learners"]  # noqa: PLE0604 - names are the keys above

@@ -1,9 +1,8 @@
-"""ONNX graphs without a table in front: a bare network, and one from bytes of images on."""
+"""A bare network as an ONNX graph, and what stands before a network for images."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +10,6 @@ import numpy as np
 from autometa import NotApplicable
 
 OPSET, IR = 21, 10
-INPUT = "images"
 
 
 class Graph(Protocol):
@@ -110,46 +108,19 @@ class PlainGraph:
         return bytes(model.SerializeToString(deterministic=True))
 
 
-class ImageGraph(PlainGraph):
-    """One file for one model; its input is ``images``, uint8 (n, h, w, c).
+def write_normalised(
+    graph: Graph, images: str, mean: Sequence[float], spread: Sequence[float]
+) -> str:
+    """Gives (n, c, h, w) float32 of (n, h, w, c) uint8: channels first, normalised.
 
     Args:
-        shape: (h, w, c).
-
-    Raises:
-        NotApplicable: If onnx is not installed.
+        graph: See `Graph`.
+        images: As `autometa.OnnxGraph.images` names them.
+        mean: Of each channel.
+        spread: Of each channel, > 0.
     """
-
-    def __init__(self, shape: Sequence[int]) -> None:
-        super().__init__()
-        self._shape = list(shape)
-
-    def numbers(self, mean: Sequence[float], spread: Sequence[float]) -> str:
-        """Gives (n, c, h, w) float32: channels first, normalised."""
-        x = self.node("Transpose", self.node("Cast", INPUT, to=1), perm=[0, 3, 1, 2])
-        centers, spreads = (
-            self.constant(np.reshape(values, (1, -1, 1, 1)), np.float32)
-            for values in (mean, spread)
-        )
-        return self.node("Div", self.node("Sub", x, centers), spreads)
-
-    def write(self, path: Path, raw: str, outputs: Mapping[str, Any]) -> None:
-        """Ends the graph with the answer and writes the file.
-
-        The output is ``probabilities`` (n, n_classes), or ``value`` (n, 1).
-
-        Args:
-            path: Of the file.
-            raw: Name of (n, n_classes) logits, or of (n, 1) standardised values.
-            outputs: What they mean, by the fields of `autometa_torch.models.network.Outputs`.
-        """
-        n_classes = outputs["n_classes"]
-        if n_classes is None:
-            factors = [self.constant(outputs[key], np.float32) for key in ("spread", "center")]
-            raw = self.node("Add", self.node("Mul", raw, factors[0]), factors[1])
-            ends = [self.constant(outputs[key], np.float32) for key in ("lowest", "highest")]
-            answer, name = self.node("Clip", raw, *ends), "value"
-        else:
-            answer, name = self.node("Softmax", raw, axis=1), "probabilities"
-        inputs = (INPUT, np.uint8, self._shape)
-        path.write_bytes(self.to_bytes(inputs, answer, name, n_classes or 1))
+    x = graph.node("Transpose", graph.node("Cast", images, to=1), perm=[0, 3, 1, 2])
+    centers, spreads = (
+        graph.constant(np.reshape(values, (1, -1, 1, 1)), np.float32) for values in (mean, spread)
+    )
+    return graph.node("Div", graph.node("Sub", x, centers), spreads)

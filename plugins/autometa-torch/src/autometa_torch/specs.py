@@ -31,7 +31,7 @@ def _image(name: str, cls: str, cost: float, summary: str) -> LearnerSpec:
         factory=f"{module}:{cls}",
         space=f"{module}:space",
         modalities=frozenset({"image"}),
-        capabilities=frozenset({"sample_weight", "soft_labels"}),
+        capabilities=frozenset({"sample_weight", "soft_labels", "export:onnx"}),
         cost=cost,
         preload=("torch",),
         format="torch",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autometa import NotApplicable, TrainingData
+from autometa import OnnxGraph, OnnxOutput, TrainingData
 from autometa_torch.models.network import NetworkModel, Outputs
 from autometa_torch.networks import Network
-from autometa_torch.onnx_images import ImageGraph
+from autometa_torch.onnx_images import write_normalised
 from autometa_torch.training import Samples
 
 if TYPE_CHECKING:
@@ -98,17 +97,16 @@ class ImageNetworkModel(NetworkModel):
             np.asarray(data.X), y, data.n_classes, data.sample_weight, self.normalisation
         )
 
-    def export(self, format: str, folder: Path) -> None:
-        """Writes ``model.onnx``: ``images`` uint8 (n, h, w, c) in, the answer out.
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """See `Model.image_shape`."""
+        return self.shape
 
-        See `Model.export`; the output is ``value`` or ``probabilities``.
-        """
-        if format != "onnx":
-            raise NotApplicable(f"a network for images has no {format} export")
-        graph = ImageGraph(self.shape)
-        own, own_inputs = self.outputs, self.normalisation
-        raw = self.module.to_onnx(graph, graph.numbers(own_inputs.mean, own_inputs.spread))
-        graph.write(folder / "model.onnx", raw, asdict(own))
+    def to_onnx(self, graph: OnnxGraph) -> OnnxOutput:
+        """Writes itself into a graph over images, see `Model.to_onnx`."""
+        own = self.normalisation
+        x = write_normalised(graph, graph.images(), own.mean, own.spread)
+        return self.outputs.onnx(graph.scores(self.module.to_onnx(graph, x), self.n_classes or 1))
 
     def save_inputs(self, folder: Path) -> None:
         """Writes shape and normalisation."""

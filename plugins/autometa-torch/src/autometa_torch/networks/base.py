@@ -61,7 +61,7 @@ class Network(nn.Module):
         """Writes the network into a graph; gives the name of its (n, n_outputs) outputs.
 
         Args:
-            graph: `autometa.OnnxGraph`, or an `ImageGraph`.
+            graph: `autometa.OnnxGraph`, or a `PlainGraph`.
             x: Name of what `forward` takes.
 
         Raises:
