@@ -68,7 +68,8 @@ class LearnerSpec:
         capabilities: Any of ``missing`` (takes NaN itself), ``text``, ``sample_weight``,
             ``soft_labels``, ``export:onnx`` (its models have `Model.to_onnx`), ``baseline`` (a
             reference, not searched over), ``opt_in`` (searched only by tasks that name it: too
-            slow for all).
+            slow for all), ``first`` (cheap and strong: its default is the early model, tried
+            before those of others).
         cost: CPU cost of the default configuration relative to ridge regression on the same
             table. Only the order matters: defaults are tried cheapest first.
         preload: Modules that are slow to import and harmless to share: workers that search this

@@ -19,6 +19,9 @@ SpecT = TypeVar("SpecT")
 BASELINE, OPT_IN = "baseline", "opt_in"
 """Capabilities of learners that no task searches unless it names them."""
 
+FIRST = "first"
+"""Capability of learners whose default is tried before those of others."""
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 
 

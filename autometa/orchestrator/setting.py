@@ -18,7 +18,7 @@ from autometa.orchestrator.delivery import run_job
 from autometa.orchestrator.evaluation import Evaluation
 from autometa.orchestrator.runner import RUN_FOLD
 from autometa.plugins import space_of
-from autometa.registry import BASELINE, Entry, Registry
+from autometa.registry import BASELINE, FIRST, Entry, Registry
 from autometa.search.space import defaults, join
 from autometa.search.unlabelled import labelling_space, with_labelling
 from autometa.task import Task
@@ -40,7 +40,7 @@ class Setting:
         bounds: Upper bound by metric name.
         bounded: The metrics of `bounds` that are no objectives.
         space: Joint space of all parts.
-        initial: Default configurations, cheapest learner first.
+        initial: Default configurations, in the order in which they are tried.
         notes: One line on each part that was left out.
     """
 
@@ -134,7 +134,7 @@ def _placed(metric: Metric, positive: int, task: Task) -> Metric:
 def _learners(
     task: Task, prepared: PreparedData, registry: Registry, notes: list[str]
 ) -> list[tuple[Entry[LearnerSpec], Space]]:
-    """Gives the learners that are searched, cheapest first, with their spaces."""
+    """Gives the learners that are searched, in their `turn`, with their spaces."""
     problem, modality = prepared.problem, prepared.modality
     if task.search.learners is not None:
         entries = [registry.learner(name) for name in task.search.learners]
@@ -166,7 +166,12 @@ def _learners(
             f"no installed learner is for {problem} of {modality} data.",
             hint="See: autometa plugins list",
         )
-    return sorted(found, key=lambda pair: (pair[0].spec.cost, pair[0].spec.name))
+    return sorted(found, key=lambda pair: turn(pair[0].spec))
+
+
+def turn(spec: LearnerSpec) -> tuple[bool, float, str]:
+    """When a learner's default is tried: low comes first."""
+    return FIRST not in spec.capabilities, spec.cost, spec.name
 
 
 def _fits_target(entry: Entry[LearnerSpec], task: Task) -> bool:

@@ -8,9 +8,8 @@ from autometa import LearnerSpec
 
 _BOTH = frozenset({"classification", "regression"})
 # Costs are the mean CPU seconds of the defaults on 21 tables of up to 3,000 rows, over ridge's.
-# Naive Bayes and neighbours (1.5 and 2) stand behind the linear models, which are stronger: the
-# first default is the early model.
 _ALL_ROWS = frozenset({"missing", "text", "sample_weight", "soft_labels", "export:onnx"})
+_EARLY = _ALL_ROWS | {"first"}
 _ON_REQUEST = _ALL_ROWS | {"opt_in"}
 _CLASSES = frozenset({"classification"})
 
@@ -63,6 +62,7 @@ LEARNERS = (
         1.0,
         "least squares with a squared penalty",
         problems=frozenset({"regression"}),
+        capabilities=_EARLY,
     ),
     _spec(
         "elastic_net",
@@ -76,7 +76,8 @@ LEARNERS = (
         "Logistic",
         3.0,
         "logistic regression, with a squared or a mixed penalty",
-        problems=frozenset({"classification"}),
+        problems=_CLASSES,
+        capabilities=_EARLY,
     ),
     _spec(
         "extra_trees",
@@ -96,14 +97,14 @@ LEARNERS = (
     _spec(
         "naive_bayes",
         "NaiveBayes",
-        4.0,
+        1.5,
         "columns independent within a class, with tempered likelihood",
         problems=_CLASSES,
     ),
     _spec(
         "neighbours",
         "Neighbours",
-        5.0,
+        2.0,
         "the mean over the nearest rows, up to 10,000 rows",
     ),
     _spec(
