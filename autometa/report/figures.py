@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,11 +82,29 @@ def label(name: object, longest: int = _LONGEST_LABEL) -> str:
     return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
 
 
+def labels(names: Sequence[object], longest: int = _LONGEST_LABEL) -> list[str]:
+    """Shortens names that stand beside each other; those that would look alike keep their ends."""
+    short = [label(name, longest) for name in names]
+    counts = Counter(short)
+    return [
+        f"{short[i][: longest // 3]}…{label(name, 10**6)[longest // 3 + 1 - longest :]}"
+        if counts[short[i]] > 1
+        else short[i]
+        for i, name in enumerate(names)
+    ]
+
+
 def logarithmic(axes: Axes) -> None:
     """Makes the upright axis logarithmic; its numbers are written out, not as formulas."""
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def of_trials(axes: Axes) -> None:
+    """Makes the level axis one of trial numbers, which are whole."""
+    axes.set_xlabel("trial")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True, min_n_ticks=1))
 
 
 def thinned(n: int) -> np.ndarray[Any, Any]:
@@ -104,7 +123,7 @@ def bars(
         axes.barh(places, values, color=COLOURS[0], height=0.65)
         if spreads:
             axes.errorbar(values, places, xerr=spreads, fmt="none", lw=1, ecolor=DARK)
-        axes.set_yticks(places, [label(name) for name in names])
+        axes.set_yticks(places, labels(names))
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def answer(material: Material, evidence: Evidence | None) -> str:
     final, lead = material.final, material.lead
     best = final.get("best")
     if not best:
-        return "No trial gave a usable model yet."
+        return f"No trial gave a usable model{_cause(material)}."
     members = len((final.get("ensemble") or {}).get("weights", ())) or 1
     who = page.code(best["params"].get("learner", ""))
     model = f"A combination of {members} trials led by {who}" if members > 1 else f"A {who} model"
@@ -50,6 +51,15 @@ def answer(material: Material, evidence: Evidence | None) -> str:
     if (constant := material.baseline.get(lead.name)) is not None:
         said += f", where a constant prediction has {page.number(constant)} in validation"
     return f"{said}{_in_plain_words(evidence)}."
+
+
+def _cause(material: Material) -> str:
+    """Names the commonest reason why there is none."""
+    reasons = Counter(t.result.reason for t in material.told if t.result.reason)
+    if not reasons:
+        return " yet"
+    reason, n = reasons.most_common(1)[0]
+    return f". In {n} of {len(material.told)} trials: {page.text(reason.rstrip('.'))}"
 
 
 def _in_plain_words(evidence: Evidence | None) -> str:
@@ -128,8 +138,10 @@ def _budget(budget: Mapping[str, Any]) -> str:
 def _validation(info: Mapping[str, Any]) -> str:
     if not info:
         return "-"
+    n_folds = info["n_folds"]
+    folds = f", {n_folds} folds" if n_folds > 1 else ""
     return (
-        f"{info.get('split', '')}, {info['n_folds']} fold(s) on {info['n_train']:,} rows;"
+        f"{info.get('split', '')}{folds} on {info['n_train']:,} rows;"
         f" {info['n_test']:,} rows set aside for the test"
     )
 

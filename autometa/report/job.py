@@ -162,6 +162,8 @@ def _evidence(material: Material) -> tuple[Any, str]:
         found = gather(material)
     except AutometaError as exc:
         return None, f"The model could not be looked at: {exc}"
+    if found is None and not material.final.get("best"):
+        return None, ""
     if found is None:
         return None, "Model or data are not on this machine: what they would show is left out."
     return found, ""

@@ -14,6 +14,7 @@ from autometa.report.page import Section
 
 MOST_CLASSES = 10
 MOST_COLUMNS = 15
+MOST_PAIRS = 3
 _BINS = 10
 
 
@@ -27,8 +28,9 @@ def ensemble(material: Material) -> Section:
     for n, weight in sorted(chosen["weights"], key=lambda pair: -pair[1]):
         trial = by_number.get(int(n))
         name, value = (trial.learner, trial.value) if trial else ("", None)
-        bar = f'<div style="background:#2b6cb0;height:.7rem;width:{100 * weight:.0f}%"></div>'
-        rows.append([str(n), page.code(name), page.number(value), f"{weight:.2f}", bar])
+        rows.append(
+            [str(n), page.code(name), page.number(value), f"{weight:.2f}", page.bar(weight)]
+        )
     name = material.lead.name
     mixed, single = chosen["values"].get(name), chosen.get("single")
     strategy = str(chosen.get("strategy") or "average").partition("+")[0]
@@ -93,7 +95,7 @@ def _confusion(evidence: Evidence) -> tuple[Section, dict[str, str]]:
         for (row, column), count in np.ndenumerate(table):
             colour = "white" if share[row, column] > 0.55 else figures.DARK
             axes.text(column, row, f"{count}", ha="center", va="center", color=colour)
-        names = [figures.label(labels[i])[:14] for i in shown]
+        names = figures.labels([labels[i] for i in shown], 14)
         turn = 45 if max(map(len, names)) > 6 and len(names) > 3 else 0
         axes.set_xticks(range(len(shown)), names, rotation=turn, ha="right" if turn else "center")
         axes.set_yticks(range(len(shown)), names)
@@ -102,13 +104,29 @@ def _confusion(evidence: Evidence) -> tuple[Section, dict[str, str]]:
         axes.set_ylabel("true")
     hits = int((guess == evidence.y).sum())
     left = (
-        f" The {len(labels) - len(shown)} rarest classes are left out."
+        f" The {len(labels) - len(shown)} rarest classes are left out.{_confused(evidence, guess)}"
         if len(labels) > len(shown)
         else ""
     )
     caption = f"{hits} of {len(guess)} labels are right, on {page.text(evidence.source)}.{left}"
     alt = f"Confusion matrix: {hits} of {len(guess)} rows on the diagonal"
     return Section("Mistakes", [page.figure(drawn[0], caption, alt)]), {"confusion": drawn[0]}
+
+
+def _confused(evidence: Evidence, guess: np.ndarray[Any, Any]) -> str:
+    """Names the pairs of classes that are mistaken most often, of all classes."""
+    labels, wrong = evidence.prepared.classes, guess != evidence.y
+    pairs, counts = np.unique(
+        np.stack([evidence.y[wrong], guess[wrong]], axis=1), axis=0, return_counts=True
+    )
+    most = np.argsort(-counts, kind="stable")[:MOST_PAIRS]
+    named = [
+        f"{page.text(figures.label(labels[true]))} taken for"
+        f" {page.text(figures.label(labels[said]))} ({counts[index]})"
+        for index in most
+        for true, said in [pairs[index]]
+    ]
+    return f" Most often: {', '.join(named)}." if named else ""
 
 
 def _residuals(evidence: Evidence) -> tuple[Section, dict[str, str]]:

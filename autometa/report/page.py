@@ -37,6 +37,8 @@ td.long { min-width: 10rem; overflow-wrap: anywhere; }
 .board td.long { min-width: 15rem; }
 td.long code { white-space: normal; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.bar { width: clamp(3rem, 20vw, 12rem); }
+.bar div { background: #2b6cb0; height: .7rem; margin-top: .35rem; }
 tr.lead td { background: #eef4fb; }
 figure { margin: .8rem 0; }
 figure img { width: 100%; max-width: 36rem; height: auto; display: block; margin: 0 auto; }
@@ -47,6 +49,7 @@ pre code { overflow-wrap: normal; }
 .error { color: #b42318; font-weight: 600; } .warning { color: #9a5b00; font-weight: 600; }
 nav { font-size: .88rem; } nav a { margin-right: .7rem; white-space: nowrap; }
 a { color: #2b6cb0; }
+@media (max-width: 600px) { .board td.long, .board td.long code { white-space: nowrap; } }
 @media print { body { max-width: none; font-size: 11pt; padding: 0; } nav { display: none; }
   h2 { break-after: avoid; } figure, tr, .answer, .tiles { break-inside: avoid; }
   .wide { overflow: visible; } pre { white-space: pre-wrap; } }
@@ -131,6 +134,11 @@ def table(
     head = cells([text(name) for name in header], "th")
     rows_text = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
     return f'<div class="wide {kind}"><table>{rows_text}</table></div>'
+
+
+def bar(share: float) -> str:
+    """Gives a bar as long as a share of 1 says."""
+    return f'<div class="bar"><div style="width:{100 * share:.0f}%"></div></div>'
 
 
 def tiles(items: Mapping[str, str]) -> str:

@@ -9,22 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from autometa.chains import chain
+from autometa.chains import LEARNER, NO_STEP, chain, stage_parameter
+from autometa.compressor import STAGES
 from autometa.report import figures, page
 from autometa.report.importance import importances
 from autometa.report.material import Material, ToldTrial
 from autometa.report.page import Section
 
 MOST_ROWS = 12
+_STEPS = tuple(map(stage_parameter, STAGES))
 
 
 def params_text(params: Mapping[str, Any]) -> str:
-    """Gives a configuration as HTML, without what the learner's name says already."""
+    """Gives a configuration as HTML, without the learner and the steps of a chain not taken."""
     learner = str(params.get("learner", ""))
     shown = [
         f"{name.removeprefix(f'{learner}.')} = {page.number(value)}"
         for name, value in params.items()
-        if name != "learner"
+        if name != LEARNER and not (name.startswith(_STEPS) and value == NO_STEP)
     ]
     return page.text(", ".join(shown)) or "-"
 
@@ -55,7 +57,7 @@ def history(material: Material) -> tuple[Section, dict[str, str]]:
         in_sight = _focus(axes, [t.value or 0.0 for t in trials], lead.direction, baseline)
         if baseline is not None and in_sight:
             axes.axhline(baseline, color=figures.COLOURS[4], ls="--", lw=1, label="constant")
-        axes.set_xlabel("trial")
+        figures.of_trials(axes)
         axes.set_ylabel(figures.label(lead.name))
         axes.legend(loc="best")
     constant = (
@@ -156,12 +158,13 @@ def learners(material: Material) -> Section:
     header = ["learner", "trials", "complete", f"best {material.lead.name}", "median", "CPU s"]
     told = material.final.get("trials") or {}
     ends = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in told.items() if n)
-    note = "Pruned trials were stopped early, because better ones were far ahead."
+    note = " Pruned trials were stopped early, because better ones were far ahead."
+    note = note if told.get("pruned") else ""
     return Section(
         "Learners",
         [
             page.table(header, [cells for _, cells in rows], numeric=(1, 2, 3, 4, 5)),
-            page.paragraph(f"Trials: {page.text(ends)}. {note}", "note"),
+            page.paragraph(f"Trials: {page.text(ends)}.{note}", "note"),
             *_failures(material),
         ],
     )
@@ -302,7 +305,7 @@ def _experts(material: Material) -> str | None:
         )
         axes.set_ylim(0, 1)
         axes.margins(x=0)
-        axes.set_xlabel("trial")
+        figures.of_trials(axes)
         axes.set_ylabel("weight")
         axes.legend(loc="upper center", ncols=len(names), bbox_to_anchor=(0.5, 1.22))
     return drawn[0]

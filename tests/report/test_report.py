@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -22,6 +23,7 @@ from autometa.report.front_section import front
 from autometa.report.job import compose, of_the_search, write_report
 from autometa.report.material import Material
 from autometa.report.page import Section
+from autometa.report.search_sections import params_text
 from autometa.split import Split
 from autometa.trial import Outcome
 
@@ -213,8 +215,9 @@ def test_report_without_a_usable_trial_says_so(material: Material) -> None:
     final = {**material.final, "best": None, "model": None, "front": []}
     text, drawn = compose(replace(material, told=told, final=final, model=None), 0.0)
     shown = Reader(text).shown
-    assert "No trial gave a usable model yet." in shown
+    assert "No trial gave a usable model. In 12 of 12 trials: no luck." in shown
     assert "slope: no luck (12 times)" in shown
+    assert "not on this machine" not in shown
     assert drawn == {}
 
 
@@ -369,3 +372,40 @@ def test_page_says_what_became_of_rows_without_a_target(material: Material) -> N
     unused = asked(replace(material, final={"best": None}), {**INFO, "n_unlabelled": 7})
     assert "the best trial does not use them" in "".join(unused.parts)
     assert "without target" not in "".join(asked(material, INFO).parts)
+
+
+def test_labels_that_begin_alike_keep_their_ends() -> None:
+    names = [f"species number {i:02d}" for i in range(3)]
+    assert figures.labels(names, 14) == ["spec…number 00", "spec…number 01", "spec…number 02"]
+    assert figures.labels(["cat", "a very long label indeed"], 14) == ["cat", "a very long l…"]
+
+
+def test_trial_numbers_are_whole() -> None:
+    with figures.drawing() as (axes, _):
+        axes.plot([0, 1], [1.0, 2.0])
+        figures.of_trials(axes)
+        shown = [tick for tick in axes.get_xticks() if 0 <= tick <= 1]
+    assert shown == [0, 1]
+
+
+def test_steps_that_are_not_taken_are_not_shown() -> None:
+    params = {"learner": "cnn", "compress.prune": "none", "compress.export": "to_onnx"}
+    assert params_text({**params, "cnn.width": 16}) == "compress.export = to_onnx, width = 16"
+    assert params_text({"learner": "ridge", "compress.prune.a+b": "none"}) == "-"
+
+
+def test_of_many_classes_the_commonest_mistakes_are_named(material: Material) -> None:
+    n_classes = 12
+    y = np.arange(10 * n_classes) % n_classes
+    said = np.where((y == 11) & (np.arange(len(y)) < 60), 3, y)
+    seen = SimpleNamespace(
+        predictions=np.eye(n_classes)[said],
+        y=y,
+        is_classification=True,
+        prepared=SimpleNamespace(classes=[f"c{i}" for i in range(n_classes)]),
+        source="120 rows",
+    )
+    section, _ = model_sections.mistakes(seen)  # type: ignore[arg-type]
+    assert (
+        "The 2 rarest classes are left out. Most often: c11 taken for c3 (5)." in section.parts[0]
+    )
