@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     # So that type checkers of plugin authors see what `__getattr__` gives.
     from autometa.adapter import DataAdapter as DataAdapter
     from autometa.adapter import DataAdapterSpec as DataAdapterSpec
+    from autometa.checkpoint import Checkpoint as Checkpoint
     from autometa.compressor import CompressContext as CompressContext
     from autometa.compressor import Compressor as Compressor
     from autometa.compressor import CompressorSpec as CompressorSpec
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from autometa.errors import AutometaError as AutometaError
     from autometa.errors import DataError as DataError
     from autometa.errors import NotApplicable as NotApplicable
+    from autometa.errors import Pruned as Pruned
     from autometa.errors import TaskError as TaskError
     from autometa.hookspecs import ExecutorSpec as ExecutorSpec
     from autometa.hookspecs import MetaFeatureSpec as MetaFeatureSpec
@@ -40,6 +42,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AutometaError": "errors",
+    "Checkpoint": "checkpoint",
     "CompressContext": "compressor",
     "Compressor": "compressor",
     "CompressorSpec": "compressor",
@@ -59,8 +62,9 @@ _HOMES = {
     "OnnxGraph": "onnxgraph",
     "OnnxOutput": "onnxgraph",
     "OnnxScores": "onnxgraph",
-    "Result": "orchestrator",
     "PriorSampler": "meta.sampler",
+    "Pruned": "errors",
+    "Result": "orchestrator",
     "Space": "learner",
     "TabularEncoder": "encoding",
     "Task": "task",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from autometa.learner import API_VERSION, FitContext, Learner, TrainingData
 from autometa.trial import ParamValue
@@ -69,10 +69,16 @@ class Compressor(ABC):
 
     Args:
         config: The active hyperparameters by their unprefixed names.
+            A missing one is taken from `DEFAULTS`.
+
+    Class attributes:
+        DEFAULTS: A value for every hyperparameter that `config` may leave out.
     """
 
+    DEFAULTS: ClassVar[Mapping[str, Any]] = {}
+
     def __init__(self, config: Mapping[str, ParamValue]) -> None:
-        self.config = dict(config)
+        self.config: dict[str, Any] = {**self.DEFAULTS, **config}
 
     @abstractmethod
     def compress(self, model: Model, context: CompressContext) -> Model:

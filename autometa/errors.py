@@ -11,6 +11,7 @@
     └── NoModelError       (RuntimeError)  exit 1   the search ended without a usable model
 
     NotApplicable          (Exception)     not an error: a learner, compressor or export declines
+    Pruned                 (Exception)     not an error: a fit is ended, others are further
 
 Every message names the cause and, in ``hint``, the next step. ``str(error)`` is one line.
 """
@@ -106,6 +107,20 @@ class NotApplicable(Exception):  # noqa: N818 - a protocol answer, not an error
 
     Args:
         reason: One line, shown to the user, such as ``"counts must not be negative"``.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Pruned(Exception):  # noqa: N818 - a decision, not an error
+    """`FitContext.report` ends a fit: other configurations were better at the same step.
+
+    Learners let it pass.
+
+    Args:
+        reason: One line, shown to the user.
     """
 
     def __init__(self, reason: str) -> None:

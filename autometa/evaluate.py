@@ -12,19 +12,23 @@ import shutil
 import statistics
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from autometa.checkpoint import Checkpoint
+from autometa.errors import Pruned
 from autometa.images import take
 from autometa.learner import FitContext, TrainingData
-from autometa.making import class_reference, make
+from autometa.making import class_reference, content_of, key_of, make
 from autometa.measure import Metric, prediction_fault, score
 from autometa.model import Model
 from autometa.modelfolder import load_model
 from autometa.prepare import Prepared, open_prepared
+from autometa.rungs import Rungs
 from autometa.workspace import writing
 
 if TYPE_CHECKING:
@@ -47,14 +51,17 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
             ``students`` (factory by name), ``store`` (folder of models that trials share, or
             null), ``metrics`` (`Metric.to_json`), ``seed``, ``n_threads``,
             ``folder`` (of the trial; exists), ``keep_below`` (loss of the first metric up to
-            which the model is written; null = always).
+            which the model is written; null = always), ``rungs`` (pairs of rung and largest loss
+            with which the fit goes on; null or absent = its reports say nothing),
+            ``checkpoints`` (whether the fit keeps some; absent = not).
         deadline: Moment of `time.monotonic`.
 
     Returns:
         ``scores`` (one per metric), ``model`` (``module:Class`` of what was written, or null),
         ``fit_seconds``, ``row_seconds`` (to predict one row), with labelling
         ``n_pseudo_labelled`` (rows that got a label); or ``invalid`` with the reason why there is
-        no score.
+        no score, or ``pruned`` with the reason why the fit was ended. With rungs what was reached
+        there, as pairs.
 
     Raises:
         NotApplicable: If the learner or a compressor declines.
@@ -63,9 +70,12 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     prepared = open_prepared(Path(payload["prepared"]))
     fold = int(payload["fold"])
     data, rng = training_data(prepared, fold, float(payload["fidelity"]), int(payload["seed"]))
-    context = FitContext(rng=rng, deadline=deadline, n_threads=int(payload["n_threads"]))
+    rungs, context = _context(payload, str(prepared.info["digest"]), rng, deadline)
     started = time.perf_counter()
-    model, n_labelled = _make(payload, prepared, data, context)
+    try:
+        model, n_labelled = _make(payload, prepared, data, context)
+    except Pruned as ended:
+        return {"pruned": ended.reason, "rungs": list(rungs.reached.items())}
     fit_seconds = time.perf_counter() - started
 
     rows = prepared.split.valid_rows(fold)
@@ -92,8 +102,26 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         "model": written,
         "fit_seconds": fit_seconds,
         "row_seconds": row_seconds,
+        "rungs": list(rungs.reached.items()),
     }
     return value if n_labelled is None else {**value, "n_pseudo_labelled": n_labelled}
+
+
+def _context(
+    payload: Mapping[str, Any], digest: str, rng: np.random.Generator, deadline: float
+) -> tuple[Rungs, FitContext]:
+    """Gives the context of the learner's fit, and what listens to its reports."""
+    n_threads = int(payload["n_threads"])
+    name = f"checkpoint-{key_of(content_of(payload, digest, n_threads))}"
+    place = Path(payload["folder"]) / name
+    limits = payload.get("rungs")
+    rungs = Rungs(dict(limits or ()), place / "rungs.json")
+    context = FitContext(rng=rng, deadline=deadline, n_threads=n_threads)
+    if limits is not None:
+        context = replace(context, report=rungs.report)
+    if payload.get("checkpoints"):
+        context = replace(context, checkpoint=Checkpoint(place / "fit"))
+    return rungs, context
 
 
 def _make(

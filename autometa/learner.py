@@ -10,8 +10,9 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from autometa.checkpoint import Checkpoint
 from autometa.trial import ParamValue
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ class LearnerSpec:
         space: ``"package.module:function"``, called without arguments, gives a `Space`.
         modalities: What `TrainingData.X` it takes: ``{"tabular"}``, ``{"image"}``...
         capabilities: Any of ``missing`` (takes NaN itself), ``text``, ``sample_weight``,
-            ``soft_labels``, ``export:onnx`` (its models have `Model.to_onnx`), ``baseline`` (a
+            ``soft_labels``, ``export:onnx`` (its models have `Model.to_onnx`), ``rungs`` (its
+            reports at the same step can be compared between configurations: a fit that is far
+            behind others of this learner is ended there), ``checkpoint`` (a fit goes on from
+            `FitContext.checkpoint` as if it had not been interrupted), ``baseline`` (a
             reference, not searched over), ``opt_in`` (searched only by tasks that name it: too
             slow for all), ``first`` (cheap and strong: its default is the early model, tried
             before those of others).
@@ -137,6 +141,8 @@ class FitContext:
         n_threads: Threads to use, exactly.
         init: Folder of a checkpoint to start from, or None.
         report: Called as ``report(step, value)`` with a rising step and a loss on an inner split.
+            It may raise `Pruned`, which a learner lets pass.
+        checkpoint: Where a long fit keeps how far it is, and finds it after an interruption.
     """
 
     rng: np.random.Generator
@@ -144,6 +150,7 @@ class FitContext:
     n_threads: int = 1
     init: str | None = None
     report: Callable[[int, float], None] = _ignore
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
 
     @property
     def seed(self) -> int:
@@ -159,12 +166,17 @@ class Learner(ABC):
     """Turns a configuration and rows into a model.
 
     Args:
-        config: The active hyperparameters by their unprefixed names. A missing one means the
-            space's default.
+        config: The active hyperparameters by their unprefixed names.
+            A missing one is taken from `DEFAULTS`.
+
+    Class attributes:
+        DEFAULTS: A value for every hyperparameter that `config` may leave out.
     """
 
+    DEFAULTS: ClassVar[Mapping[str, Any]] = {}
+
     def __init__(self, config: Mapping[str, ParamValue]) -> None:
-        self.config = dict(config)
+        self.config: dict[str, Any] = {**self.DEFAULTS, **config}
 
     @abstractmethod
     def fit(self, data: TrainingData, context: FitContext) -> Model:

@@ -67,13 +67,13 @@ def make(payload: Mapping[str, Any], data: TrainingData, context: FitContext, di
     """
     chain: Sequence[Mapping[str, Any]] = payload["chain"]
     store = Store.of(payload.get("store"))
-    keys = [payload[k] for k in ("learner", "config", "fold", "fidelity", "seed", "version")]
-    content: list[Any] = [digest, context.n_threads, *keys]
+    content = content_of(payload, digest, context.n_threads)
     done, model = _latest(store, content, chain)
     if model is None:
         model = fit(payload, data, _until(context, 0.5 if chain else 1.0))
         store.put(content, model)
-    context = replace(context, init=None)
+    # A step may train too, but its steps are not the learner's.
+    context = FitContext(rng=context.rng, deadline=context.deadline, n_threads=context.n_threads)
     for index in range(done, len(chain)):
         step = chain[index]
         content_after = [*content, *chain[: index + 1]]
@@ -86,6 +86,12 @@ def make(payload: Mapping[str, Any], data: TrainingData, context: FitContext, di
         store.put(content_after, model)
         note.unlink(missing_ok=True)
     return model
+
+
+def content_of(payload: Mapping[str, Any], digest: str, n_threads: int) -> list[Any]:
+    """Gives all that the model depends on which the learner of a payload fits."""
+    keys = [payload[k] for k in ("learner", "config", "fold", "fidelity", "seed", "version")]
+    return [digest, n_threads, *keys]
 
 
 def _latest(
@@ -169,7 +175,7 @@ class Store:
         """Gives the model that was made of this, if it is there and can be read."""
         if self.folder is None:
             return None
-        place = self.folder / _key(content)
+        place = self.folder / key_of(content)
         try:
             kind = json.loads((place / _KIND).read_text(encoding="utf-8"))
             os.utime(place)
@@ -190,7 +196,7 @@ class Store:
                 model.save(new / "model")
                 text = json.dumps({"class": class_reference(model, str(content[2]))})
                 (new / _KIND).write_text(text, encoding="utf-8")
-                place = self.folder / _key(content)
+                place = self.folder / key_of(content)
                 if not place.exists():
                     new.rename(place)
             finally:
@@ -206,7 +212,8 @@ class Store:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _key(content: Sequence[Any]) -> str:
+def key_of(content: Sequence[Any]) -> str:
+    """Gives a name for what is made of this."""
     text = json.dumps(list(content), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

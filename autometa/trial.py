@@ -91,6 +91,8 @@ class TrialResult:
         reason: One line on why it is not complete; "" when complete.
         metrics: Further measured numbers by name.
         step: Stage and name of the compressor at which it ended, ``prune shrink``; else "".
+        rungs: Rung and loss on an inner split that the fit of the first fold reported there, of
+            learners whose reports can be compared.
     """
 
     number: int
@@ -108,6 +110,7 @@ class TrialResult:
     reason: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     step: str = ""
+    rungs: tuple[tuple[int, float], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Gives a dict that `json` can write; NaN becomes None."""
@@ -133,6 +136,7 @@ class TrialResult:
         for key in ("values", "fold_scores", "standard_errors"):
             if known.get(key) is not None:
                 known[key] = tuple(math.nan if v is None else float(v) for v in known[key])
+        known["rungs"] = tuple((int(rung), float(loss)) for rung, loss in known.get("rungs", ()))
         return cls(**known)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import bisect
 import json
 import math
 import shutil
 import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from autometa import modelfolder
@@ -19,9 +19,9 @@ from autometa.labelling import labelling_of
 from autometa.making import STEP
 from autometa.orchestrator import exporting
 from autometa.orchestrator.evaluation import Evaluation
+from autometa.orchestrator.rivals import Rivals
 from autometa.orchestrator.running import OUTCOMES, Running, reason_of
 from autometa.registry import Registry
-from autometa.search.pruning import keep_below, should_prune
 from autometa.search.space import part
 from autometa.search.study import Proposal
 from autometa.select.pareto import dominates
@@ -29,13 +29,13 @@ from autometa.trial import Outcome, ParamValue, TrialResult
 
 RUN_FOLD = "autometa.evaluate:run_fold"
 MEASURE = "autometa.evaluate:measure_folder"
+CHECKPOINT = "checkpoint"
+"""Capability of learners whose fits go on where they were interrupted."""
 MODELS = "models.json"
 ROW_SECONDS = "row-seconds.json"
 PSEUDO_LABELLED = "pseudo_labelled"
 """Metric of a trial: rows without a target that got a label, mean over folds."""
 STORAGE_ERROR = f"{StorageError.__module__}.{StorageError.__qualname__}"
-COMPARED_TRIALS = 50
-"""The best trials, with which later ones are compared fold by fold."""
 KEPT_TRIALS = 24
 """Trials whose models and predictions stay on disk, as candidates of the ensemble."""
 
@@ -54,7 +54,7 @@ class Runner:
         self._executor = executor
         self._registry = registry
         self._running: dict[str, Running] = {}
-        self._history: list[list[float]] = []
+        self._rivals = Rivals(evaluation, registry)
         self._losses: list[tuple[float, ...]] = []
         self.models: dict[int, list[str]] = {}
         self.row_seconds: dict[int, float] = {}
@@ -69,11 +69,8 @@ class Runner:
 
     def learn(self, result: TrialResult) -> None:
         """Takes a told result as something to compare later trials with."""
-        metric = self._evaluation.objectives[0]
+        self._rivals.learn(result)
         if result.outcome is Outcome.COMPLETE and result.values is not None:
-            losses = [metric.loss(score) for score in result.fold_scores]
-            bisect.insort(self._history, losses, key=statistics.fmean)
-            del self._history[COMPARED_TRIALS:]
             self._losses.append(self._as_losses(result.values))
 
     def recover(self, result: TrialResult) -> None:
@@ -102,8 +99,7 @@ class Runner:
                 pruned, and all its models are kept.
         """
         folder = self._evaluation.trial_folder(proposal.number)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        _clear(folder)
         self._submit_fold(Running(proposal, is_again))
 
     def owns(self, report: JobReport) -> bool:
@@ -133,6 +129,9 @@ class Runner:
         if "latency_ms" in value:
             running.latency_ms = float(value["latency_ms"])
             return self._complete(running)
+        running.rungs = running.rungs or tuple((int(r), loss) for r, loss in value.get("rungs", ()))
+        if reason := value.get("pruned"):
+            return self._end(running, Outcome.PRUNED, str(reason))
         if reason := value.get("invalid"):
             return self._end(running, Outcome.INVALID_SCORE, str(reason))
         return self._after_fold(running, value)
@@ -160,7 +159,7 @@ class Runner:
         if "n_pseudo_labelled" in value:
             running.n_labelled.append(int(value["n_pseudo_labelled"]))
         if len(running.scores) < self._evaluation.n_folds:
-            if self._is_hopeless(running):
+            if self._rivals.beat(running):
                 reason = f"worse than the best on {len(running.scores)} of the folds"
                 return self._end(running, Outcome.PRUNED, reason)
             self._submit_fold(running)
@@ -169,16 +168,6 @@ class Runner:
             return self._measure(running)
         return self._complete(running)
 
-    def _is_hopeless(self, running: Running) -> bool:
-        """Several objectives are never pruned on the first alone; defaults are worth knowing."""
-        if self._evaluation.n_objectives > 1 or running.proposal.proposer == "default":
-            return False
-        if running.is_again:
-            return False
-        metric = self._evaluation.objectives[0]
-        losses = [metric.loss(scores[0]) for scores in running.scores]
-        return should_prune(losses, self._history)
-
     def _submit_fold(self, running: Running) -> None:
         proposal, evaluation = running.proposal, self._evaluation
         fold = len(running.scores)
@@ -186,8 +175,8 @@ class Runner:
         keep = math.inf
         is_choosy = evaluation.n_objectives == 1 and not evaluation.needs_deliverable
         if is_choosy and not running.is_again:
-            keep = keep_below(self._history, KEPT_TRIALS, fold)
-        learner = self._registry.learner(name)
+            keep = self._rivals.keep_below(KEPT_TRIALS, fold)
+        learner, labelling = self._registry.learner(name), labelling_of(proposal.params)
         payload = {
             "prepared": str(evaluation.prepared),
             "fold": fold,
@@ -196,7 +185,7 @@ class Runner:
             "version": learner.version,
             "config": part(proposal.params, name),
             "chain": self._chain(proposal.params),
-            "labelling": labelling_of(proposal.params),
+            "labelling": labelling,
             "students": dict(evaluation.students),
             "store": None if evaluation.store is None else str(evaluation.store),
             "metrics": [metric.to_json() for metric in evaluation.predictive],
@@ -204,6 +193,8 @@ class Runner:
             "n_threads": evaluation.n_threads,
             "folder": str(evaluation.trial_folder(proposal.number)),
             "keep_below": None if math.isinf(keep) else keep,
+            "rungs": self._rivals.limits(running),
+            "checkpoints": labelling is None and CHECKPOINT in learner.spec.capabilities,
         }
         self._submit(running, f"trial-{proposal.number}-fold-{fold}", RUN_FOLD, payload)
 
@@ -351,8 +342,9 @@ class Runner:
 
     def _end(self, running: Running, outcome: Outcome, reason: str) -> tuple[Proposal, TrialResult]:
         proposal = running.proposal
-        if outcome is not Outcome.COMPLETE:
-            for folder in self._evaluation.trial_folder(proposal.number).glob("model-*"):
+        over = ["checkpoint-*"] if outcome is Outcome.COMPLETE else ["checkpoint-*", "model-*"]
+        for pattern in over:
+            for folder in self._evaluation.trial_folder(proposal.number).glob(pattern):
                 shutil.rmtree(folder, ignore_errors=True)
         is_known = outcome in (Outcome.COMPLETE, Outcome.DOMINATED)
         step = self._step(proposal)
@@ -383,5 +375,16 @@ class Runner:
             reason=f"{step}: {reason}" if step else reason,
             metrics=self._measured(running) if running.scores else {},
             step=step,
+            rungs=running.rungs,
         )
         return proposal, result
+
+
+def _clear(folder: Path) -> None:
+    """Empties the folder of a trial but for checkpoints: it may have been interrupted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_dir() and not path.name.startswith("checkpoint-"):
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.is_file():
+            path.unlink(missing_ok=True)

@@ -35,6 +35,7 @@ class Running:
     latency_ms: float | None = None
     file: dict[str, float] = field(default_factory=dict)  # what was measured of a target's file
     n_labelled: list[int] = field(default_factory=list)  # per fold, where rows got a label
+    rungs: tuple[tuple[int, float], ...] = ()  # of the first fold's fit
 
 
 def reason_of(report: JobReport) -> str:

@@ -1,4 +1,4 @@
-"""When to stop a trial after some of its folds.
+"""When to stop a trial: after some of its folds, or within the fit of the first.
 
 Paired comparison with the incumbent: on the folds that both have, the mean difference of losses
 estimates the final difference with standard error ``s * sqrt(1/m - 1/K)`` (m of K folds, sampled
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 MIN_HISTORY = 3
 """Complete trials besides the incumbent before anything is pruned."""
@@ -78,3 +78,20 @@ def keep_below(history: Sequence[Sequence[float]], n_kept: int, fold: int) -> fl
     kept = sorted(history, key=statistics.fmean)[:n_kept]
     values = [losses[fold] for losses in kept if fold < len(losses)]
     return max(values) + 0.5 * (max(values) - min(values))
+
+
+MIN_RIVALS = 4
+"""Fits that reached a rung before another is ended there."""
+
+
+def rung_limits(history: Sequence[Mapping[int, float]]) -> list[tuple[int, float]]:
+    """Gives the loss at each rung above which a fit is ended: the middle of those before it.
+
+    With rungs at powers of two this is successive halving with a reduction factor of 2.
+
+    Args:
+        history: Loss by rung of earlier fits of the same learner, ended ones too.
+    """
+    rungs = sorted({rung for reached in history for rung in reached})
+    found = [(rung, [reached[rung] for reached in history if rung in reached]) for rung in rungs]
+    return [(rung, statistics.median(ls)) for rung, ls in found if len(ls) >= MIN_RIVALS]

@@ -28,13 +28,14 @@ from autometa.testing.data import (
     without_class,
     without_columns,
 )
+from autometa.testing.steps import StepsContract
 from autometa.testing.subject import require
 
 _DEADLINE_SECONDS = 1.0
 _GRACE_SECONDS = 5.0
 
 
-class LearnerContract:
+class LearnerContract(StepsContract):
     """Inherit, name your learner, and run pytest.
 
     Attributes:
@@ -47,7 +48,6 @@ class LearnerContract:
         ...     spec = "ridge"
     """
 
-    spec: ClassVar[str | LearnerSpec]
     files: ClassVar[Sequence[str]] = ()
 
     @classmethod
@@ -70,10 +70,6 @@ class LearnerContract:
             metafunc.parametrize("problem", self._problems())
         if "kind" in metafunc.fixturenames:
             metafunc.parametrize("kind", KINDS)
-
-    def _needs(self, capability: str) -> None:
-        if capability not in self._spec().capabilities:
-            pytest.skip(f"does not declare {capability}")
 
     def _classification(self) -> Table:
         if "multiclass" not in self._problems():

@@ -35,6 +35,7 @@ CHAINS: dict[str, Sequence[tuple[str, dict[str, Any]]]] = {
     "distill_boosting": (("distill_boosting", {}),),
     "distill_network": (("distill_network", {}),),
     "distill_features": (("distill_features", {}),),
+    "distill_gradients": (("distill_gradients", {}),),
     "int8_static": (("to_onnx", {}), ("quantize", {"kind": "int8_static"})),
     "int8_dynamic": (("to_onnx", {}), ("quantize", {"kind": "int8_dynamic"})),
     "float16": (("to_onnx", {}), ("quantize", {"kind": "float16"})),

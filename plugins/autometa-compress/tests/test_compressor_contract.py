@@ -78,6 +78,21 @@ class TestDistillFeatures(CompressorContract):
 
 
 @pytest.mark.slow
+class TestDistillGradients(CompressorContract):
+    spec = "distill_gradients"
+    learner = "mlp"
+    problem = "multiclass"
+
+
+@pytest.mark.slow
+class TestDistillGradientsOfImages(CompressorContract):
+    spec = "distill_gradients"
+    learner = "residual_cnn"
+    problem = "regression"
+    modality = "image"
+
+
+@pytest.mark.slow
 class TestSparsify(CompressorContract):
     spec = "sparsify"
     learner = "mlp"

@@ -1,4 +1,4 @@
-"""Students learn what the last layer of their teachers sees."""
+"""Students learn what the last layer of their teachers sees, and how their answers change."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from autometa_compress.hints import DistillFeatures, _scaled
+from autometa_compress.hints import DistillFeatures, DistillGradients, _first_choices, _size
 from autometa_tabular.learners.logistic import Logistic
 
 from autometa import CompressContext, FitContext, NotApplicable, TrainingData
@@ -39,7 +39,7 @@ def teacher() -> Any:
 
 def explained(student: Any, teacher: Any, X: Any) -> float:
     """Gives the share of the teacher's features that is linear in the student's."""
-    target = _scaled(teacher.features(X))
+    target = teacher.features(X) - teacher.features(X).mean(axis=0)
     own = np.column_stack([student.features(X), np.ones(len(X))])
     left = target - own @ np.linalg.lstsq(own, target, rcond=None)[0]
     return float(1.0 - np.square(left).mean() / np.square(target).mean())
@@ -70,7 +70,8 @@ def test_projector_is_not_part_of_the_student(teacher: Any, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_student_of_images_learns_features() -> None:
+@pytest.mark.parametrize("compressor", [DistillFeatures, DistillGradients])
+def test_student_of_images_learns_from_inside(compressor: Any) -> None:
     from autometa_torch.learners.residual_cnn import ResidualCNN
 
     rng = np.random.default_rng(0)
@@ -79,21 +80,58 @@ def test_student_of_images_learns_features() -> None:
     images[np.arange(120), np.where(y, 9, 2)] += 150
     data = TrainingData(X=images, y=y, n_classes=2, names=("top", "bottom"))
     teacher = ResidualCNN({"width": 16, "stages": 2}).fit(data, context(data).fit)
-    student: Any = DistillFeatures({"width": 16, "layers": 1}).compress(teacher, context(data))
+    student: Any = compressor({"width": 16, "layers": 1}).compress(teacher, context(data))
     assert [layer.out_channels for layer in student.module.convolutions] == [4, 8]
     assert (student.predict(images).argmax(1) == teacher.predict(images).argmax(1)).mean() > 0.9
 
 
-def test_features_are_scaled_to_a_loss_near_one() -> None:
-    scaled = _scaled(np.array([[1.0, 5.0], [3.0, 5.0]]))
-    assert np.allclose(scaled, [[-np.sqrt(2.0), 0.0], [np.sqrt(2.0), 0.0]])
-    with pytest.raises(NotApplicable, match="the same for all rows"):
-        _scaled(np.ones((3, 2)))
+def missed_slopes(student: Any, teacher: Any, X: Any) -> float:
+    """Gives the share of the teacher's gradients that the student's do not have."""
+    directions = _first_choices(teacher.raw(X))
+    theirs, own = (model.slopes(X, directions) for model in (teacher, student))
+    return float(np.square(own - theirs).mean() / np.square(theirs).mean())
 
 
-def test_model_without_features_is_declined() -> None:
+@pytest.mark.slow
+def test_matched_gradients_come_nearer_to_the_teachers(teacher: Any) -> None:
+    data, fresh = rows(), rows(1000).X[400:]
+    matched, unmatched = (
+        DistillGradients({"width": 32, "layers": 1, "slope": slope}).compress(
+            teacher, context(data)
+        )
+        for slope in (5.0, 1e-6)
+    )
+    missed = [missed_slopes(student, teacher, fresh) for student in (matched, unmatched)]
+    assert missed[0] < 0.8 * missed[1]
+    assert (matched.predict(fresh).argmax(1) == teacher.predict(fresh).argmax(1)).mean() > 0.9
+
+
+def test_slopes_are_the_change_of_the_first_choice(teacher: Any) -> None:
+    X, small = rows().X[:5], 1e-2
+    raw = teacher.raw(X)
+    directions = _first_choices(raw)
+    assert np.allclose(directions, np.where(np.eye(2)[raw.argmax(axis=1)] > 0, 0.5, -0.5))
+    slopes = teacher.slopes(X, directions)
+    Z = teacher.encode(X)
+    for column in range(Z.shape[1]):
+        there, here = Z.clone(), Z.clone()
+        there[:, column] += small
+        here[:, column] -= small
+        change = (teacher.module(there) - teacher.module(here)).detach().numpy()
+        expected = (change * directions).sum(axis=1) / (2 * small)
+        assert np.allclose(slopes[:, column], expected, atol=0.03 * np.abs(slopes).max())
+
+
+def test_what_is_learnt_is_scaled_to_a_loss_near_one() -> None:
+    assert _size(np.array([[1.0, -7.0], [5.0, 5.0]]), "slopes") == 5.0
+    with pytest.raises(NotApplicable, match="the slopes of the model are the same for all rows"):
+        _size(np.zeros((3, 2)), "slopes")
+
+
+@pytest.mark.parametrize("compressor", [DistillFeatures, DistillGradients])
+def test_model_that_is_no_network_is_declined(compressor: Any) -> None:
     data = rows()
     own = CompressContext(data, FitContext(rng=np.random.default_rng(1)))
     model = Logistic({}).fit(data, own.fit)
-    with pytest.raises(NotApplicable, match="a linear model has no features"):
-        DistillFeatures({}).compress(model, own)
+    with pytest.raises(NotApplicable, match="a linear model is no network to look into"):
+        compressor({}).compress(model, own)

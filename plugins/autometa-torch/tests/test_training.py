@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from autometa_torch import Recipe, Samples, train
+from autometa_torch.learners.cnn import CNN
+from autometa_torch.learners.mlp import MLP
 from autometa_torch.networks import MLPNetwork
 from autometa_torch.networks.base import Rate
 from autometa_torch.training.augment import augmented
 from autometa_torch.training.optimiser import FlatAdamW
-from autometa_torch.training.samples import loss_of, split
+from autometa_torch.training.samples import loss_of, slope_loss, split
 from autometa_torch.training.threads import generator_of, threads
 
+from autometa import Checkpoint, TrainingData
 from autometa.testing.subject import context
 
 
@@ -143,3 +149,79 @@ def test_mirrored_images_are_flipped_or_not() -> None:
     is_mirrored = [torch.equal(a, b.flip(2)) for a, b in zip(flipped, x, strict=True)]
     assert all(s or m for s, m in zip(is_same, is_mirrored, strict=True))
     assert 0 < sum(is_same) < 20
+
+
+def _interrupted_at(epoch: int) -> Callable[[int, float], None]:
+    def report(step: int, loss: float) -> None:
+        if step == epoch:
+            raise KeyboardInterrupt
+
+    return report
+
+
+@pytest.mark.parametrize("learner", ["mlp", "cnn"])
+def test_training_goes_on_from_its_checkpoint_to_the_same_bits(
+    learner: str, tmp_path: Path
+) -> None:
+    data = _rows() if learner == "mlp" else _images()
+    config = {"dropout": 0.2, "label_smoothing": 0.1}
+    fitter = {"mlp": MLP, "cnn": CNN}[learner]
+    whole = fitter(config).fit(data, context(3))
+    kept = Checkpoint(tmp_path / "fit", every_seconds=0.0)
+    for epoch in (2, 3):
+        with pytest.raises(KeyboardInterrupt):
+            fitter(config).fit(
+                data, replace(context(3), report=_interrupted_at(epoch), checkpoint=kept)
+            )
+    steps: list[int] = []
+    again = replace(context(3), report=lambda step, loss: steps.append(step), checkpoint=kept)
+    model = fitter(config).fit(data, again)
+    assert steps[0] == 4
+    assert np.array_equal(model.predict(data.X), whole.predict(data.X))
+
+
+@pytest.mark.parametrize("damage", ["cut", "other"])
+def test_training_starts_anew_when_its_checkpoint_is_no_good(damage: str, tmp_path: Path) -> None:
+    data = _rows()
+    kept = Checkpoint(tmp_path / "fit", every_seconds=0.0)
+    config = {"hidden_width": 48 if damage == "other" else 32}
+    with pytest.raises(KeyboardInterrupt):
+        MLP(config).fit(data, replace(context(3), report=_interrupted_at(2), checkpoint=kept))
+    if damage == "cut":
+        file = tmp_path / "fit" / "training.safetensors"
+        file.write_bytes(file.read_bytes()[:-100])
+    model = MLP({"hidden_width": 32}).fit(data, replace(context(3), checkpoint=kept))
+    whole = MLP({"hidden_width": 32}).fit(data, context(3))
+    assert np.array_equal(model.predict(data.X), whole.predict(data.X))
+
+
+def _rows() -> TrainingData:
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(200, 3)), columns=["a", "b", "c"])
+    return TrainingData(X=X, y=(X["a"] > X["b"]).to_numpy().astype(np.int64), n_classes=2)
+
+
+def _images() -> TrainingData:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, size=(120, 8, 8, 1), dtype=np.uint8)
+    y = np.arange(120) % 2
+    images[y == 1, :4] //= 2
+    return TrainingData(X=images, y=y, n_classes=2)
+
+
+def test_slope_loss_is_that_of_the_gradient() -> None:
+    network = torch.nn.Linear(2, 2, bias=False)
+    with torch.no_grad():
+        network.weight.copy_(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    samples = replace(
+        Samples.of(np.zeros((1, 2), np.float32), np.array([0]), 2),
+        slopes=torch.tensor([[1.0, 0.0]]),
+        directions=torch.tensor([[1.0, -1.0]]),
+        slope_weight=2.0,
+    )
+    x = samples.x.clone().requires_grad_()
+    loss = slope_loss(network(x), x, samples)
+    assert float(loss) == pytest.approx(2.0 * 0.5 * ((-2 - 1) ** 2 + (-2) ** 2) / 2)
+    loss.backward()
+    expected = torch.tensor([[-3.0, -2.0], [3.0, 2.0]])
+    assert torch.allclose(network.weight.grad, expected)

@@ -29,9 +29,10 @@ def autometa_compressors() -> Sequence[CompressorSpec]:
     ]
     if has_torch:
         specs.append(_spec("distill_network", "distill", {"*"}, "torch", "distill:DistillNetwork"))
-        specs.append(
-            _spec("distill_features", "distill", _NETWORK, "torch", "hints:DistillFeatures")
-        )
+        specs += [
+            _spec("distill_features", "distill", _NETWORK, "torch", "hints:DistillFeatures"),
+            _spec("distill_gradients", "distill", _NETWORK, "torch", "hints:DistillGradients"),
+        ]
     takes = _TREES | _NETWORK if has_pruning else _TREES
     specs.append(_spec("prune", "prune", takes, "*", "prune:Prune"))
     if has_torch:
@@ -47,6 +48,7 @@ _SUMMARIES = {
     "distill_linear": "trains a linear model on the model's own predictions",
     "distill_network": "trains a small network on the model's own predictions",
     "distill_features": "trains a small network on a network's predictions and inner features",
+    "distill_gradients": "trains a small network on a network's predictions and their gradients",
     "prune": "keeps fewer trees, or fewer hidden units, and fits what is left to the model",
     "sparsify": "sets weights of a network to 0, so that its download shrinks",
     "to_onnx": "writes a network as an ONNX graph",

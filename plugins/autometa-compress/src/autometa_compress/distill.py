@@ -25,18 +25,12 @@ class Distill(Compressor):
     are not raised back, so temperatures above 1 also make the student less sure.
 
     Class attributes:
-        DEFAULTS: A value for every parameter of the space.
         STUDENT: Names of learners by problem.
         IMAGE_STUDENT: Name of the learner of images.
     """
 
-    DEFAULTS: ClassVar[Mapping[str, Any]] = {}
     STUDENT: ClassVar[Mapping[str, str]] = {}
     IMAGE_STUDENT: ClassVar[str] = ""
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        super().__init__(config)
-        self.config: dict[str, Any] = {**self.DEFAULTS, **config}
 
     @abstractmethod
     def student_config(self) -> dict[str, Any]:

@@ -22,10 +22,6 @@ class Prune(Compressor):
 
     DEFAULTS: ClassVar[Mapping[str, Any]] = {"ratio": 0.7, "refit": 1.0}
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        super().__init__(config)
-        self.config: dict[str, Any] = {**self.DEFAULTS, **config}
-
     @staticmethod
     def space() -> Space:
         """Gives the space; ratio 0 changes nothing."""

@@ -32,10 +32,6 @@ class Quantize(Compressor):
 
     DEFAULTS: ClassVar[Mapping[str, Any]] = {"kind": "int8_static"}
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        super().__init__(config)
-        self.config: dict[str, Any] = {**self.DEFAULTS, **config}
-
     @staticmethod
     def space() -> Space:
         """Gives the space."""

@@ -32,10 +32,6 @@ class Sparsify(Compressor):
 
     DEFAULTS: ClassVar[Mapping[str, Any]] = {"sparsity": 0.8, "refit": 1.0}
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        super().__init__(config)
-        self.config: dict[str, Any] = {**self.DEFAULTS, **config}
-
     @staticmethod
     def space() -> Space:
         """Gives the space; sparsity 0 changes nothing."""

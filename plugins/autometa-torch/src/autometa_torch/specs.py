@@ -5,7 +5,8 @@ from __future__ import annotations
 from autometa import LearnerSpec
 
 # Opt-in: importing torch takes 2 s of CPU, half of what a first saved model may take.
-_TABLES = frozenset({"text", "sample_weight", "soft_labels", "export:onnx", "opt_in"})
+_TRAINED = frozenset({"sample_weight", "soft_labels", "export:onnx", "rungs", "checkpoint"})
+_TABLES = _TRAINED | {"text", "opt_in"}
 
 
 def _tabular(name: str, cls: str, cost: float, summary: str) -> LearnerSpec:
@@ -31,7 +32,7 @@ def _image(name: str, cls: str, cost: float, summary: str) -> LearnerSpec:
         factory=f"{module}:{cls}",
         space=f"{module}:space",
         modalities=frozenset({"image"}),
-        capabilities=frozenset({"sample_weight", "soft_labels", "export:onnx"}),
+        capabilities=_TRAINED,
         cost=cost,
         preload=("torch",),
         format="torch",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -51,16 +50,10 @@ class TabularLearner(Learner):
     """Encodes the rows, gives a constant where there is nothing to learn, and fits the rest.
 
     Class attributes:
-        DEFAULTS: A value for every parameter of the space, active or not.
         PROBLEM: The only problem it fits, or "" for both.
     """
 
-    DEFAULTS: ClassVar[Mapping[str, Any]] = {}
     PROBLEM: ClassVar[str] = ""
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        super().__init__(config)
-        self.config: dict[str, Any] = {**self.DEFAULTS, **config}
 
     @abstractmethod
     def encoder(self) -> TabularEncoder:

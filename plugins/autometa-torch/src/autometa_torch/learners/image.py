@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,17 +19,7 @@ _LARGEST = 64
 
 
 class ImageNetworkLearner(Learner):
-    """Trains a network on images.
-
-    Class attributes:
-        DEFAULTS: A value for every parameter of the space.
-    """
-
-    DEFAULTS: ClassVar[Mapping[str, Any]] = {}
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        super().__init__(config)
-        self.config: dict[str, Any] = {**self.DEFAULTS, **config}
+    """Trains a network on images."""
 
     @abstractmethod
     def network(self, channels: int, side: int, n_outputs: int, *, reduce: int) -> Network:

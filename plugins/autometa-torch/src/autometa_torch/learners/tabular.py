@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -28,17 +26,7 @@ _MOST_LEVELS = 24
 
 
 class TabularNetworkLearner(Learner):
-    """Encodes the rows and trains a network on them.
-
-    Class attributes:
-        DEFAULTS: A value for every parameter of the space.
-    """
-
-    DEFAULTS: ClassVar[Mapping[str, Any]] = {}
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        super().__init__(config)
-        self.config: dict[str, Any] = {**self.DEFAULTS, **config}
+    """Encodes the rows and trains a network on them."""
 
     @abstractmethod
     def network(self, plan: EncodingPlan, n_outputs: int) -> Network:

@@ -127,6 +127,26 @@ class NetworkModel(Model):
         found: Array = np.concatenate(parts)
         return found
 
+    def slopes(self, X: pd.DataFrame | Array, directions: Array) -> Array:
+        """Gives by what each input moves the outputs along a direction.
+
+        Args:
+            X: n rows.
+            directions: (n, n_outputs) float32.
+
+        Returns:
+            (n, ...) float32, of the shape of ``encode(X)``.
+        """
+        parts = []
+        with threads(1):
+            for start in self._starts(len(X)):
+                end = start + self.batch_size
+                x = self.encode(X[start:end]).requires_grad_()
+                along = self.module(x) * torch.from_numpy(directions[start:end])
+                parts.append(torch.autograd.grad(along.sum(), x)[0].numpy())
+        found: Array = np.concatenate(parts)
+        return found
+
     @abstractmethod
     def samples(self, data: TrainingData) -> Samples:
         """Gives rows as `autometa_torch.train` takes them, so that `module` can go on learning.
@@ -146,11 +166,15 @@ class NetworkModel(Model):
 
     def predict(self, X: pd.DataFrame | Array) -> Array:
         """Predicts rows in batches, see `Model.predict`."""
-        parts = [self._raw(X[start : start + self.batch_size]) for start in self._starts(len(X))]
-        return self.outputs.read(np.concatenate(parts))
+        return self.outputs.read(self.raw(X))
 
     def _starts(self, n: int) -> range:
         return range(0, max(n, 1), self.batch_size)
+
+    def raw(self, X: pd.DataFrame | Array) -> Array:
+        """Gives the (n, n_classes) logits, or (n, 1) standardised values."""
+        parts = [self._raw(X[start : start + self.batch_size]) for start in self._starts(len(X))]
+        return np.concatenate(parts)
 
     @torch.inference_mode()
     def _raw(self, X: pd.DataFrame | Array) -> Array:

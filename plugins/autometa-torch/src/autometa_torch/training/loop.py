@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,11 +15,12 @@ from autometa import FitContext
 from autometa_torch.networks.base import Network
 from autometa_torch.networks.hinted import HintedNetwork
 from autometa_torch.networks.layers import Dropout
+from autometa_torch.training import state
 from autometa_torch.training.augment import augmented
 from autometa_torch.training.clock import Clock
 from autometa_torch.training.optimiser import FlatAdamW
 from autometa_torch.training.recipe import Recipe
-from autometa_torch.training.samples import Samples, loss_of, split
+from autometa_torch.training.samples import Samples, loss_of, slope_loss, split
 from autometa_torch.training.threads import best_device, generator_of, threads
 
 _TRIAL_STEPS = 20  # after which the schedule is fitted into the time that there is
@@ -40,6 +41,7 @@ def train(
         network: Left as it is; what comes back is a copy.
         samples: All rows; a part of them is held out to tell the best epoch. With hints a linear
             projector from the network's features to them is trained beside it, without dropout.
+            Slopes are those of rows as they are: with them nothing may move or mirror images.
         recipe: How.
         context: Randomness, deadline, threads, and who is told of each epoch's held-out loss.
         kept: By name of a parameter, of its shape, 1 where an element is trained and 0 where it
@@ -89,7 +91,10 @@ class _Training:
         self.batch = recipe.batch(len(fit))
         self.n_batches = max(1, len(fit) // self.batch)
         self.n_steps = self.n_batches * recipe.epochs(len(fit))
-        self.done = 0
+        self.done = self.epoch = self.best_at = 0
+        self.best_loss = float("inf")
+        self.best = self._weights()
+        self._go_on()
 
     def _smoothing(self) -> Tensor | None:
         if self.fit.n_classes is None or self.recipe.label_smoothing <= 0.0:
@@ -97,20 +102,22 @@ class _Training:
         return self.recipe.label_smoothing * self.fit.shares()
 
     def run(self) -> Network:
-        best, best_loss, best_at = self._state(), float("inf"), 0
-        epoch = 0
-        while self.done < self.n_steps and not self.clock.expired():
+        while self.done < self.n_steps and not self.clock.expired() and not self._is_stale():
             self._epoch()
-            epoch += 1
+            self.epoch += 1
             loss = self._held_out_loss()
+            if loss <= self.best_loss or not len(self.valid):
+                self.best, self.best_loss, self.best_at = self._weights(), loss, self.done
+            self.context.checkpoint.keep(self._save)
             if np.isfinite(loss):
-                self.context.report(epoch, loss)
-            if loss <= best_loss or not len(self.valid):
-                best, best_loss, best_at = self._state(), loss, self.done
-            if self.done - best_at > max(self.recipe.patience * self.n_steps, 2 * self.n_batches):
-                break
-        self._restore(best)
+                self.context.report(self.epoch, loss)
+        self._restore(self.best)
         return self._finished()
+
+    def _is_stale(self) -> bool:
+        """Whether the best epoch is long past."""
+        patience = max(self.recipe.patience * self.n_steps, 2 * self.n_batches)
+        return self.done - self.best_at > patience
 
     def _epoch(self) -> None:
         order = torch.randperm(len(self.fit), generator=self.generator).to(self.fit.x.device)
@@ -129,7 +136,11 @@ class _Training:
         self.dropout.share = self.recipe.dropout * fade
         self.optimiser.clear()
         x = augmented(batch.encode(batch.x), self.recipe, self.generator)
-        loss_of(self.network(x), batch, self.smoothing).backward()  # type: ignore[no-untyped-call]
+        outputs = self.network(x.requires_grad_(batch.slopes is not None))
+        loss = loss_of(outputs, batch, self.smoothing)
+        if batch.slopes is not None:
+            loss = loss + slope_loss(outputs, x, batch)
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step(self.recipe.rate(progress), self.recipe.weight_decay * fade)
 
     @torch.no_grad()
@@ -146,14 +157,53 @@ class _Training:
         mean = total / len(self.valid)
         return mean if np.isfinite(mean) else float("inf")
 
-    def _state(self) -> dict[str, Any]:
-        buffers = {name: buffer.clone() for name, buffer in self.network.named_buffers()}
-        return {"values": self.optimiser.values.clone(), "buffers": buffers}
+    def _weights(self) -> dict[str, Tensor]:
+        """Gives copies of what the network has learnt so far."""
+        own = {"values": self.optimiser.values, **dict(self.network.named_buffers())}
+        return {name: tensor.clone() for name, tensor in own.items()}
 
-    def _restore(self, state: dict[str, Any]) -> None:
-        self.optimiser.values.copy_(state["values"])
+    def _restore(self, weights: Mapping[str, Tensor]) -> None:
+        self.optimiser.values.copy_(weights["values"])
         for name, buffer in self.network.named_buffers():
-            buffer.copy_(state["buffers"][name])
+            buffer.copy_(weights[name])
+
+    def _numbers(self) -> dict[str, float]:
+        return {
+            "done": self.done,
+            "epoch": self.epoch,
+            "n_steps": self.n_steps,
+            "optimiser_steps": self.optimiser.n_steps,
+            "best_at": self.best_at,
+            "best_loss": self.best_loss,
+        }
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Gives what changes from step to step, itself; of generators a copy of their state."""
+        return {
+            **{f"optimiser.{name}": t for name, t in self.optimiser.state.items()},
+            **{f"buffer.{name}": t for name, t in self.network.named_buffers()},
+            **{f"best.{name}": t for name, t in self.best.items()},
+            "order": self.generator.get_state(),
+            "noise": self.dropout.generator.get_state(),
+        }
+
+    def _save(self, folder: Path) -> None:
+        state.write(folder, self._numbers(), self._tensors())
+
+    def _go_on(self) -> None:
+        """Goes on where an interrupted training was, if there is a checkpoint of it."""
+        folder = self.context.checkpoint.latest()
+        own = self._tensors()
+        if folder is None or (found := state.read(folder, self._numbers(), own)) is None:
+            return
+        numbers, tensors = found
+        for name, tensor in tensors.items():
+            own[name].copy_(tensor)
+        self.generator.set_state(tensors["order"])
+        self.dropout.generator.set_state(tensors["noise"])
+        self.done, self.epoch = numbers["done"], numbers["epoch"]
+        self.n_steps, self.optimiser.n_steps = numbers["n_steps"], numbers["optimiser_steps"]
+        self.best_at, self.best_loss = numbers["best_at"], numbers["best_loss"]
 
     def _finished(self) -> Network:
         self.optimiser.release()

@@ -59,7 +59,7 @@ class FlatAdamW:
             if kept and parameter in kept:
                 factor.mul_(kept[parameter].reshape(-1))
                 decay.mul_(kept[parameter].reshape(-1))
-        self._n_steps = 0
+        self.n_steps = 0
         pieces = zip(
             torch.split(self.values, sizes), torch.split(self._gradient, sizes), strict=True
         )
@@ -70,6 +70,11 @@ class FlatAdamW:
     def _spread(self, numbers: list[float], sizes: list[int]) -> torch.Tensor:
         repeats = torch.tensor(sizes, device=self.values.device)
         return torch.tensor(numbers, device=self.values.device).repeat_interleave(repeats)
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """The vectors that change from step to step: what is copied into them is gone on from."""
+        return {"values": self.values, "first": self._first, "second": self._second}
 
     def clear(self) -> None:
         """Sets all gradients to 0."""
@@ -83,16 +88,16 @@ class FlatAdamW:
             rate: Learning rate of this step.
             decay: Weight decay of this step, before the rate.
         """
-        self._n_steps += 1
+        self.n_steps += 1
         beta1, beta2 = self._betas
         self._first.lerp_(self._gradient, 1.0 - beta1)
         self._second.mul_(beta2).addcmul_(self._gradient, self._gradient, value=1.0 - beta2)
-        unbias = 1.0 - beta2**self._n_steps
+        unbias = 1.0 - beta2**self.n_steps
         spread = self._second.div(unbias).sqrt_().add_(_EPSILON)
         if decay > 0.0:
             self.values.addcmul_(self.values, self._decay, value=-rate * decay)
         step = self._first.div(spread).mul_(self._factor)
-        self.values.add_(step, alpha=-rate / (1.0 - beta1**self._n_steps))
+        self.values.add_(step, alpha=-rate / (1.0 - beta1**self.n_steps))
 
     def release(self) -> None:
         """Gives every parameter memory of its own again, and no gradient."""

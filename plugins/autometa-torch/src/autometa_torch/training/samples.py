@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,10 @@ class Samples:
         encode: From a batch of x to what the network takes, such as bytes to numbers.
         hints: (n, d) float32 features of a larger network that are learnt too; None = none.
         hint_weight: Of their loss beside that of y, >= 0.
+        slopes: (n, ...) float32, of the shape of what `encode` gives: the gradient, by that, of
+            what a larger network answers along `directions`, which is learnt too; None = none.
+        directions: (n, k) float32, one direction in the outputs for each row.
+        slope_weight: Of their loss beside that of y, >= 0.
     """
 
     x: Tensor
@@ -39,6 +43,9 @@ class Samples:
     encode: Callable[[Tensor], Tensor] = _unchanged
     hints: Tensor | None = None
     hint_weight: float = 1.0
+    slopes: Tensor | None = None
+    directions: Tensor | None = None
+    slope_weight: float = 1.0
 
     @classmethod
     def of(
@@ -79,15 +86,9 @@ class Samples:
         return self._with(lambda tensor: tensor.to(device))
 
     def _with(self, change: Callable[[Tensor], Tensor]) -> Samples:
-        return Samples(
-            change(self.x),
-            change(self.y),
-            change(self.weight),
-            self.n_classes,
-            self.encode,
-            None if self.hints is None else change(self.hints),
-            self.hint_weight,
-        )
+        names = ("x", "y", "weight", "hints", "slopes", "directions")
+        tensors = {name: getattr(self, name) for name in names}
+        return replace(self, **{k: change(t) for k, t in tensors.items() if t is not None})
 
     def shares(self) -> Tensor:
         """Gives the (k,) weighted frequency of each class."""
@@ -122,6 +123,25 @@ def loss_of(outputs: Tensor, samples: Samples, smoothing: Tensor | None = None) 
     if hints is not None:
         losses = losses + 0.5 * samples.hint_weight * (felt - hints).square().mean(dim=1)
     return (losses * samples.weight).mean()
+
+
+def slope_loss(outputs: Tensor, x: Tensor, samples: Samples) -> Tensor:
+    """Gives the mean weighted loss of slopes: half the squared error, mean over inputs.
+
+    Source: Czarnecki et al. 2017, "Sobolev training for neural networks", equation 1, with one
+    direction for each row instead of all outputs.
+
+    Args:
+        outputs: (n, k) of a network, without hints.
+        x: (n, ...) what they were computed from; requires a gradient.
+        samples: The same n rows, with slopes and directions.
+    """
+    assert samples.slopes is not None
+    assert samples.directions is not None
+    along = (outputs * samples.directions).sum()
+    own = torch.autograd.grad(along, x, create_graph=True)[0]  # (n, ...)
+    losses = 0.5 * (own - samples.slopes).square().flatten(1).mean(dim=1)
+    return samples.slope_weight * (losses * samples.weight).mean()
 
 
 def split(samples: Samples, share: float, rng: np.random.Generator) -> tuple[Samples, Samples]:
