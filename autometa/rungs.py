@@ -1,7 +1,8 @@
 """Rungs: steps at which a running fit is compared with earlier ones of its learner.
 
-They are the powers of two. What a fit reports at the first step that is no smaller than a rung
-counts for it, and the fit is ended there when that is worse than the limit of the rung.
+They are the powers of two from 2 on: after one step the order of fits says little. What a fit
+reports at the first step that is no smaller than a rung counts for it, and the fit is ended there
+when that is worse than the limit of the rung.
 
 Source: Li et al. 2020, "A system for massively parallel hyperparameter tuning" (ASHA), section 3,
 in its stopping form: nothing that was ended is taken up again, and nothing waits for others.
@@ -55,5 +56,5 @@ class Rungs:
 
 
 def rung_of(step: int) -> int:
-    """Gives the largest power of two that is at most `step`; 0 for a step below 1."""
-    return 1 << (step.bit_length() - 1) if step > 0 else 0
+    """Gives the largest power of two that is at most `step`; 0 for a step below 2."""
+    return 1 << (step.bit_length() - 1) if step > 1 else 0

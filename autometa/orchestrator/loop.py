@@ -18,6 +18,7 @@ from autometa.orchestrator.delivery import (
     usable,
 )
 from autometa.orchestrator.evaluation import Evaluation, excesses
+from autometa.orchestrator.interrupted import interrupted
 from autometa.orchestrator.runner import KEPT_TRIALS, Runner
 from autometa.search.budget import Budget
 from autometa.trial import ParamValue, TrialResult
@@ -108,6 +109,7 @@ class SearchLoop:
         self._progress = progress
         self.best = best_of(study.results, evaluation.objectives, evaluation.bounds)
         self._n_told = len(study.results)
+        self._interrupted = interrupted(evaluation.folder)
         self._kept: dict[int, TrialResult] = {}  # those whose files are still there
         for result in study.results:
             runner.learn(result)
@@ -170,7 +172,11 @@ class SearchLoop:
 
     def _ask(self, proposing: Proposing) -> Proposal:
         return self._study.ask(
-            proposing.space, proposing.sampler, proposing.seed, proposing.initial
+            proposing.space,
+            proposing.sampler,
+            proposing.seed,
+            proposing.initial,
+            again=self._interrupted,
         )
 
     def _tell(self, proposal: Proposal, result: TrialResult, budget: Budget) -> None:

@@ -19,6 +19,7 @@ from autometa.labelling import labelling_of
 from autometa.making import STEP
 from autometa.orchestrator import exporting
 from autometa.orchestrator.evaluation import Evaluation
+from autometa.orchestrator.interrupted import CHECKPOINTS, note
 from autometa.orchestrator.rivals import Rivals
 from autometa.orchestrator.running import OUTCOMES, Running, reason_of
 from autometa.registry import Registry
@@ -100,6 +101,8 @@ class Runner:
         """
         folder = self._evaluation.trial_folder(proposal.number)
         _clear(folder)
+        if CHECKPOINT in self._registry.learner(str(proposal.params[LEARNER])).spec.capabilities:
+            note(folder, proposal)
         self._submit_fold(Running(proposal, is_again))
 
     def owns(self, report: JobReport) -> bool:
@@ -342,7 +345,7 @@ class Runner:
 
     def _end(self, running: Running, outcome: Outcome, reason: str) -> tuple[Proposal, TrialResult]:
         proposal = running.proposal
-        over = ["checkpoint-*"] if outcome is Outcome.COMPLETE else ["checkpoint-*", "model-*"]
+        over = [CHECKPOINTS] if outcome is Outcome.COMPLETE else [CHECKPOINTS, "model-*"]
         for pattern in over:
             for folder in self._evaluation.trial_folder(proposal.number).glob(pattern):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -384,7 +387,7 @@ def _clear(folder: Path) -> None:
     """Empties the folder of a trial but for checkpoints: it may have been interrupted."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
-        if path.is_dir() and not path.name.startswith("checkpoint-"):
+        if path.is_file():
+            path.unlink()
+        elif not path.match(CHECKPOINTS):
             shutil.rmtree(path, ignore_errors=True)
-        elif path.is_file():
-            path.unlink(missing_ok=True)

@@ -170,6 +170,7 @@ class SearchStudy:
         sampler: Callable[[int, int], BaseSampler],
         seed: int,
         initial: Sequence[Mapping[str, ParamValue]] = (),
+        again: Mapping[int, Proposal] | None = None,
     ) -> Proposal:
         """Proposes the next configuration.
 
@@ -179,24 +180,33 @@ class SearchStudy:
                 proposal, so that a resumed search goes on as an uninterrupted one would.
             seed: Of the task.
             initial: Configurations of the first trials, in order.
+            again: By number, what was interrupted and is proposed once more.
         """
         number = self._next_number()
         self._study.sampler = sampler(derive_seed(seed, number, 1), number)
-        if number < len(initial):
+        before = (again or {}).get(number)
+        if before is not None:
+            self._study.enqueue_trial(dict(before.params))
+        elif number < len(initial):
             self._study.enqueue_trial(dict(initial[number]))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             trial = self._study.ask()
             params = suggest(trial, space)
-        explanation = trial.user_attrs.get(EXPLANATION, {})
-        default = "default" if number < len(initial) else "target"
+        proposer = "default"
+        explanation: Mapping[str, Any] = {}
+        if before is not None:
+            proposer, explanation = before.proposer, before.explanation
+        elif number >= len(initial):
+            explanation = trial.user_attrs.get(EXPLANATION, {})
+            proposer = str(explanation.get("expert", "target"))
         proposal = Proposal(
             number=number,
             params=params,
             seed=derive_seed(seed, number, 2),
-            proposer=str(explanation.get("expert", default)) if default == "target" else default,
+            proposer=proposer,
             handle=trial.number,
-            explanation=explanation if default == "target" else {},
+            explanation=explanation,
             started_ms=time.time_ns() // 1_000_000,
         )
         self._pending[number] = proposal

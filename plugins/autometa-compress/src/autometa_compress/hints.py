@@ -82,7 +82,8 @@ class DistillFeatures(DistillInner):
         centred = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
         hints = torch.from_numpy((centred / _size(centred, "features")).astype(np.float32))
         weight = float(self.config["hint"])
-        return replace(teacher.samples(rows), hints=hints, hint_weight=weight)
+        answers: Samples = teacher.samples(rows)
+        return replace(answers, hints=hints, hint_weight=weight)
 
 
 class DistillGradients(DistillInner):
@@ -111,8 +112,9 @@ class DistillGradients(DistillInner):
         directions = _first_choices(teacher.raw(rows.X))
         slopes: Array = teacher.slopes(rows.X, directions)
         size = _size(slopes, "gradients")
+        answers: Samples = teacher.samples(rows)
         return replace(
-            teacher.samples(rows),
+            answers,
             slopes=torch.from_numpy((slopes / size).astype(np.float32)),
             directions=torch.from_numpy((directions / size).astype(np.float32)),
             slope_weight=float(self.config["slope"]),

@@ -88,7 +88,8 @@ class Samples:
     def _with(self, change: Callable[[Tensor], Tensor]) -> Samples:
         names = ("x", "y", "weight", "hints", "slopes", "directions")
         tensors = {name: getattr(self, name) for name in names}
-        return replace(self, **{k: change(t) for k, t in tensors.items() if t is not None})
+        changed: dict[str, Any] = {k: change(t) for k, t in tensors.items() if t is not None}
+        return replace(self, **changed)
 
     def shares(self) -> Tensor:
         """Gives the (k,) weighted frequency of each class."""
