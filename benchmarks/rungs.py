@@ -65,7 +65,8 @@ def fits(task: str, data: Path, numbers: Sequence[int]) -> Iterator[Row]:
         prepared = open_prepared(place.study(task) / "data")
         rows = prepared.split.valid_rows(0)
         is_regression = prepared.n_classes is None
-        metric = find_metric("rmse" if is_regression else "log_loss", problem=prepared.problem)
+        problem = "regression" if is_regression else "classification"
+        metric = find_metric("rmse" if is_regression else "log_loss", problem=problem)
         for number in numbers:
             training, rng = training_data(prepared, 0, 1.0, number)
             started = time.process_time()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -88,3 +90,16 @@ def test_onnx_file_predicts_the_same(learner, tmp_path) -> None:
         (answer,) = session.run(None, feeds)
         expected = model.predict(table.X).reshape(len(table.X), -1)
         assert np.allclose(answer, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_making_layers_imports_nothing_heavy_and_draws_nothing() -> None:
+    code = (
+        "import sys, torch; from autometa_torch.networks import CNNNetwork, MLPNetwork\n"
+        "before = torch.get_rng_state()\n"
+        "MLPNetwork(3, [8], 2); CNNNetwork(1, [4], [True], 2, reduce=1)\n"
+        "assert torch.equal(before, torch.get_rng_state())\n"
+        "print('sympy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

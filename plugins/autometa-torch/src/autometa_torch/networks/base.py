@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -74,8 +75,17 @@ class Network(nn.Module):
 
 
 def linear(n_in: int, n_out: int) -> nn.Linear:
-    """Gives a layer without drawing its weights, which would use torch's global generator."""
-    return nn.Linear(n_in, n_out, device="meta").to_empty(device="cpu")
+    """Gives a layer whose weights are drawn later, and leaves torch's global generator as it is."""
+    with undrawn():
+        return nn.Linear(n_in, n_out)
+
+
+def undrawn() -> AbstractContextManager[None]:
+    """Puts torch's global generator back after layers were made, which draw from it.
+
+    Layers on the meta device would draw nothing, but giving them memory imports sympy: 2 s of CPU.
+    """
+    return torch.random.fork_rng(devices=[])
 
 
 def draw(tensor: Tensor, spread: float, generator: torch.Generator) -> None:

@@ -9,17 +9,15 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from autometa_torch.networks.base import Network, Rate, draw, linear
+from autometa_torch.networks.base import Network, Rate, draw, linear, undrawn
 from autometa_torch.onnx import write_convolution, write_linear, write_mean, write_shrink
 from autometa_torch.onnx_images import Graph
 
 
 def convolution(n_in: int, n_out: int, size: int, stride: int = 1) -> nn.Conv2d:
     """Gives a layer without bias (a norm follows) and without drawing its weights."""
-    layer = nn.Conv2d(
-        n_in, n_out, size, stride=stride, padding=size // 2, bias=False, device="meta"
-    )
-    return layer.to_empty(device="cpu")
+    with undrawn():
+        return nn.Conv2d(n_in, n_out, size, stride=stride, padding=size // 2, bias=False)
 
 
 class ImageNetwork(Network):
