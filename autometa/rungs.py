@@ -1,6 +1,6 @@
 """Rungs: steps at which a running fit is compared with earlier ones of its learner.
 
-They are the powers of two from 2 on: after one step the order of fits says little. What a fit
+They are the powers of two from 4 on: before that the best fit may still be behind. What a fit
 reports at the first step that is no smaller than a rung counts for it, and the fit is ended there
 when that is worse than the limit of the rung.
 
@@ -16,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from autometa.errors import Pruned
+
+FIRST = 4
 
 
 class Rungs:
@@ -56,5 +58,5 @@ class Rungs:
 
 
 def rung_of(step: int) -> int:
-    """Gives the largest power of two that is at most `step`; 0 for a step below 2."""
-    return 1 << (step.bit_length() - 1) if step > 1 else 0
+    """Gives the largest rung that is at most `step`; 0 below the first."""
+    return 1 << (step.bit_length() - 1) if step >= FIRST else 0

@@ -130,6 +130,7 @@ def replayed(
     fitted: Sequence[Mapping[str, Any]], order: Sequence[int], budget: float, *, with_rungs: bool
 ) -> tuple[float, int]:
     """Gives the best loss of the fits that ended within the budget, and how many were started."""
+    from autometa.rungs import FIRST
     from autometa.search.pruning import rung_limits
 
     history: list[dict[int, float]] = []
@@ -140,6 +141,8 @@ def replayed(
         reached: dict[int, float] = {}
         cost, loss = fit["cpu_seconds"], fit["loss"]
         for rung, value, seconds in fit["reports"]:
+            if rung < FIRST:
+                continue
             reached[rung] = value
             if value > limits.get(rung, math.inf):
                 cost, loss = seconds, math.inf

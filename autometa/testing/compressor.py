@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -83,13 +83,25 @@ class CompressorContract:
     def _kind(self) -> str:
         return IMAGES if self.modality == "image" else "numeric"
 
+    def _context(self, table: Table) -> CompressContext:
+        """Gives the rows, a generator, and every learner that a search would let be taught."""
+        specs = [e.spec for e in subject.registry(tuple(self.files)).learners.values()]
+        students = {
+            spec.name: partial(subject.learner_of, spec)
+            for spec in specs
+            if table.train.problem in spec.problems
+            and self.modality in spec.modalities
+            and "soft_labels" in spec.capabilities
+        }
+        return CompressContext(data=table.train, fit=subject.context(), students=students)
+
     def _compressed(self, config: Mapping[str, ParamValue] | None = None) -> Model:
         """Compresses, with the default configuration unless told otherwise."""
         spec = self._spec()
         table, model = self._fitted()
         chosen = subject.space_of(spec.space).defaults if config is None else config
         compressor = resolve(spec.factory)(dict(chosen))
-        context = CompressContext(data=table.train, fit=subject.context())
+        context = self._context(table)
         result = compressor.compress(model, context)
         require(
             isinstance(result, Model),
@@ -199,7 +211,7 @@ class CompressorContract:
         table, _ = self._fitted()
         spec = self._spec()
         compressor = resolve(spec.factory)(dict(subject.space_of(spec.space).defaults))
-        context = CompressContext(data=table.train, fit=subject.context())
+        context = self._context(table)
         try:
             compressor.compress(_Foreign(), context)
         except NotApplicable as declined:

@@ -46,19 +46,19 @@ def steps_by_slope(file: Path) -> dict[str, list[int]]:
     return dict(found)
 
 
-@pytest.mark.parametrize(("step", "rung"), [(0, 0), (1, 0), (2, 2), (3, 2), (8, 8), (63, 32)])
+@pytest.mark.parametrize(("step", "rung"), [(0, 0), (3, 0), (4, 4), (7, 4), (8, 8), (63, 32)])
 def test_rungs_are_powers_of_two(step: int, rung: int) -> None:
     assert rung_of(step) == rung
 
 
 def test_fit_is_ended_above_the_limit_of_a_rung_and_only_there(tmp_path: Path) -> None:
-    rungs = Rungs({4: 0.5}, tmp_path / "rungs.json")
-    for step, loss in ((1, 9.0), (2, 9.0), (4, 0.5), (7, 9.0)):
+    rungs = Rungs({8: 0.5}, tmp_path / "rungs.json")
+    for step, loss in ((1, 9.0), (4, 9.0), (8, 0.5), (15, 9.0)):
         rungs.report(step, loss)
-    again = Rungs({4: 0.5, 8: 0.4}, tmp_path / "rungs.json")
-    assert again.reached == {2: 9.0, 4: 0.5}
-    with pytest.raises(Pruned, match=r"at step 10 its loss is 0\.41"):
-        again.report(10, 0.41)
+    again = Rungs({8: 0.5, 16: 0.4}, tmp_path / "rungs.json")
+    assert again.reached == {4: 9.0, 8: 0.5}
+    with pytest.raises(Pruned, match=r"at step 20 its loss is 0\.41"):
+        again.report(20, 0.41)
 
 
 def test_limit_is_the_middle_of_those_that_were_there() -> None:
@@ -81,7 +81,7 @@ def test_trials_behind_others_are_ended_within_the_fit(walk: Run, walked: Path) 
         assert (trial.outcome is Outcome.PRUNED) == behind
         last = steps[f"{trial.params['walk.slope']:.6f}"][-1]
         assert last == (rung if behind else 8)
-    assert pruned[0].reason.startswith("at step 2 its loss is")
+    assert pruned[0].reason.startswith("at step 4 its loss is")
     assert pruned[0].fold_scores == ()
 
 
