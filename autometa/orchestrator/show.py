@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from autometa.chains import LEARNER
 from autometa.checking.finding import Finding
 from autometa.checking.finding import tags as check_tags
-from autometa.images import data_size
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import Delivery
 from autometa.orchestrator.setting import Setting
@@ -101,6 +100,8 @@ class Shown:
 
     def _predicts(self) -> str:
         """Says what was asked, and of what."""
+        from autometa.images import data_size  # imports pandas, which this process starts without
+
         task, info = self._task, self._info
         source = ", ".join(Path(name).name for name in task.data.source)
         return (
