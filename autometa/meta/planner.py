@@ -28,6 +28,9 @@ _TOP_SOURCES = 3
 _KEPT_STATES = 4096
 # A grid that past tasks expect this little of has been used up.
 _LEAST_PROMISE, _FEW = 0.002, 3
+# A configuration that this share of past tasks tried is familiar, and taken while it promises this
+# share of what the best guess does.
+_FAMILIAR, _ENOUGH = 0.5, 0.5
 # Optuna's TPE draws its first ten at random: until then the target expert has nothing to say that
 # is worth a trial, unless the past is not heard any more.
 TPE_STARTUP = 10
@@ -169,14 +172,7 @@ class GridPlanner:
             choices[first_near:] = True
         else:
             choices[: len(allowed)] = allowed
-        proposal = propose(
-            landscape,
-            evidence,
-            trust,
-            number,
-            allowed=choices,
-            cost_exponent=self.cost_exponent,
-        )
+        proposal = self._choose(landscape, evidence, trust, number, choices)
         target = proposal.shares[experts.TARGET]
         exhausted = len(evidence) >= _FEW and not near and proposal.promise < _LEAST_PROMISE
         if exhausted or (may_learn and rng.random() < target):
@@ -185,6 +181,35 @@ class GridPlanner:
         params = near[place - first_near] if near else prior.configs[place]
         loss = _expected_loss(landscape, evidence, proposal)
         return _plan_of(prior, proposal, params, loss)
+
+    def _choose(
+        self,
+        landscape: Landscape,
+        evidence: Evidence,
+        trust: Trust,
+        number: int,
+        choices: AnyArray,
+    ) -> Proposal:
+        """Proposes one of the choices; early on a familiar one, unless another promises far more.
+
+        What most past tasks tried themselves, such as a learner's default, is known; the best of
+        hundreds of guesses is expected to be worse than it was guessed to be.
+        """
+
+        def best_of(allowed: AnyArray) -> Proposal:
+            exponent = self.cost_exponent
+            return propose(
+                landscape, evidence, trust, number, allowed=allowed, cost_exponent=exponent
+            )
+
+        proposal = best_of(choices)
+        familiar = choices.copy()
+        familiar[: len(self.prior.configs)] &= self.prior.support >= _FAMILIAR
+        familiar[evidence.index] = familiar[evidence.pending] = False
+        if number >= FIRST_TRIAL or not familiar.any():
+            return proposal
+        known = best_of(familiar)
+        return known if known.promise >= _ENOUGH * proposal.promise else proposal
 
     def _allowed(self, history: History) -> AnyArray:
         """Gives (g,) bool: the grid's configurations that this study can take, as far as known."""

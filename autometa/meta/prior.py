@@ -149,6 +149,14 @@ class Prior:
         """The landscape on `configs`."""
         return self.landscape(self.encoder.encode(self.configs))
 
+    @cached_property
+    def support(self) -> FloatArray:
+        """(g,) share of past tasks that tried each of `configs` themselves."""
+        tried = [set(source.identities) for source in self.surrogate.sources]
+        held = keys(self.encoder.encode(self.configs)) if self.configs else []
+        counts = [sum(key in own for own in tried) for key in held]
+        return np.array(counts, np.float64) / max(len(tried), 1)
+
     def portfolio(self, n: int, cost_exponent: float = 0.0) -> list[dict[str, ParamValue]]:
         """Gives at most n configurations to try first, the best complement to those before it.
 

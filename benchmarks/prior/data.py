@@ -166,7 +166,7 @@ def _group(key: str, meta: dict[str, object], data: np.lib.npyio.NpzFile) -> _Gr
     params: dict[str, BaseDistribution] = {}
     for d in varied:
         name, column = meta["hps"][d], points[:, d]
-        is_choice = f"'{name}': {{'type': 'Categorical" in meta["spec"]
+        is_choice = meta["spec"][name]["type"].startswith("Categorical")
         values_ = sorted({int(v) for v in column[~np.isnan(column)]})
         params[name] = CategoricalDistribution(values_) if is_choice else FloatDistribution(0, 1)
     names = [task_name.rsplit("-", 2)[0] for task_name in meta["tasks"]]

@@ -10,7 +10,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from autometa import KnowledgeBase, PriorSampler
+from autometa import KnowledgeBase, PriorSampler, Space
+from autometa.meta.columns import SparseColumns
+from autometa.meta.prior import Prior
+from autometa.meta.record import TaskRecord
+from autometa.meta.table import TrialTable
 
 CONFIGS = [{"x": i / 19} for i in range(20)]
 
@@ -50,6 +54,27 @@ def test_prior_sampler_starts_where_past_tasks_ended(knowledge: KnowledgeBase) -
     assert explanation["expert"] == "similar"
     assert len(explanation["sources"]) == 3
     assert 0.0 <= explanation["expected_regret"] < 0.2
+
+
+def test_prior_sampler_tries_what_every_past_task_tried_before_what_one_was_lucky_with() -> None:
+    rng = np.random.default_rng(3)
+    space = Space({"x": optuna.distributions.FloatDistribution(0.0, 1.0)})
+    records = []
+    for task in range(12):
+        configs = [{"x": 0.5}, *({"x": float(x)} for x in rng.random(20))]
+        noise = rng.normal(0.0, 0.3, len(configs))
+        noise[0] = 0.05 * rng.normal()
+        losses = np.array([bowl(config["x"], 0.5) for config in configs]) + noise
+        trials = TrialTable.of_columns(SparseColumns.of(configs), losses)
+        objectives = (("error", "minimize"),)
+        records.append(
+            TaskRecord(name=f"past-{task}", objectives=objectives, space=space, trials=trials)
+        )
+    prior = Prior.fit(records)
+    assert prior.support[[config["x"] for config in prior.configs].index(0.5)] == 1.0
+    assert (prior.support >= 0.5).sum() == 1
+    study = run(PriorSampler(prior, seed=0), 3)
+    assert study.trials[0].params["x"] == 0.5
 
 
 def test_prior_sampler_leaves_no_trial_to_chance_before_tpe_can_learn() -> None:
