@@ -9,8 +9,9 @@ The arm without compressors goes first. The ONNX file of its best trial, float32
 the results, and is what the file of each arm is compared with: losses of the untouched test part as
 the files themselves give them, with a 90 % paired bootstrap interval of their difference; bytes;
 and p50 of single rows and peak memory, both in a process that has only numpy and onnxruntime. Each
-arm delivers the smallest file among the trials within 1 % of its best validation loss. Sizes and
-latencies of the hypervolume are those of the trials' model folders.
+arm searches with a target, so that size and latency of every trial are those of its ONNX file, also
+in the hypervolume, and delivers the smallest file among the trials within 1 % of its best validation
+loss.
 """
 
 from __future__ import annotations
@@ -26,13 +27,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import common
 from common import AUTOMETA, DATA, Results, Row, Workspace
-from measuring import File, Measured, first_file, hypervolume, interval
+from measuring import MOST_KIB, MOST_MS, File, Measured, first_file, hypervolume, interval
 from tasks import FASHION, Subject, chosen, subjects
 
 PLAIN, JOINT, AFTER = "no compressors", "joint", "search then compress"
 ARMS = (PLAIN, JOINT, AFTER)
 MANY = 1_000_000
 WITHIN = 1.01
+WIDEST = {"size_kib": MOST_KIB, "latency_ms": MOST_MS, "memory_mib": 1024}
+"""A target that rules out nothing: what is searched is what is measured of each trial's file."""
 
 
 def benchmark(options: Any, results: Results) -> None:
@@ -84,6 +87,7 @@ def task_of(place: Workspace, subject: Subject, seed: int, *, plain: bool) -> di
     return {
         **task,
         "objectives": [subject.metric, "size_kib", "latency_ms"],
+        "target": {"profile": "server-cpu", **WIDEST},
         "limits": {"workers": 2},
         "search": search,
         "seed": seed,
