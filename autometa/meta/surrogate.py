@@ -1,4 +1,4 @@
-"""What past tasks would have given on configurations that they never tried."""
+"""What past tasks would have given, measured without noise, on any configurations."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from autometa.meta.points import keys
 _MOST_POOLED = 400
 # Points of different tasks at one place differ by as much as points of one task far apart.
 _POOLED_NOISE = 1.0
+# What a task's own noise may be, relative to the signal: with the last there is none to speak of.
+# A priori it is that of all tasks, give or take a factor of ten.
+_NOISE_SPREAD = np.log(10.0)
+_NOISES = np.array([0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0])
 
 
 @dataclass(frozen=True)
@@ -34,13 +38,50 @@ class Source:
 
 
 @dataclass(frozen=True)
+class _Part:
+    """A task's trials of one branch, or of several tasks that share their points.
+
+    Args:
+        rows: (n,) of the source.
+        points: (n, p).
+        variances: (n,) eigenvalues of the kernel's matrix, at least 0.
+        axes: (n, n) its eigenvectors.
+        common: (n, q) means over tasks.
+    """
+
+    rows: AnyArray
+    points: FloatArray
+    variances: FloatArray
+    axes: FloatArray
+    common: FloatArray
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A task's deviation from the mean over tasks, in one branch.
+
+    Args:
+        shift: (q,) its level.
+        rest: (n, q) coordinates of what is left, along the axes of its part.
+    """
+
+    shift: FloatArray
+    rest: FloatArray
+
+
+@dataclass(frozen=True)
 class Surrogate:
-    """Responses of every past task on any points: its own value where it has one, else a guess.
+    """Responses of every past task on any points.
 
     Within a branch (a learner) a guess is the mean over tasks at that point, from a Gaussian
     process on the trials of all, plus what the task's own trials near by say beyond it, from a
     Gaussian process of its own with the same kernel. A task without a trial in the branch gets
     the mean over tasks.
+
+    Where a task has a trial itself, its first response (f) is the same guess with the task's own
+    noise, the likeliest of `_NOISES`: the best of its trials was lucky too, and a task on which
+    nothing can be learned has no best trial. The other responses are what was measured, and so is
+    the first of tasks that share a table of points: what is noise there, their agreement says.
 
     Args:
         sources: Past tasks.
@@ -50,7 +91,10 @@ class Surrogate:
     sources: Sequence[Source]
     kernel: Kernel
     _pooled: dict[int, tuple[FloatArray, FloatArray, FloatArray]] = field(default_factory=dict)
-    _solved: dict[tuple[int, int], tuple[FloatArray, FloatArray]] = field(default_factory=dict)
+    _parts: dict[tuple[int, int], _Part] = field(default_factory=dict)
+    _fits: dict[tuple[int, int], _Fit] = field(default_factory=dict)
+    _smooth: dict[int, FloatArray] = field(default_factory=dict)
+    _noise: dict[int, FloatArray] = field(default_factory=dict)
 
     def predict(self, points: FloatArray, branches: AnyArray) -> FloatArray:
         """Gives (q, tasks, m) responses on (m, p) points."""
@@ -62,7 +106,7 @@ class Surrogate:
             if id(source.identities) not in places:
                 places[id(source.identities)] = _places(wanted, source.identities)
             rows = places[id(source.identities)]
-            out[:, t, rows >= 0] = source.values[rows[rows >= 0]].T
+            out[:, t, rows >= 0] = self._own_values(t)[rows[rows >= 0]].T
         for branch in np.unique(branches):
             here = np.flatnonzero(branches == branch)
             gaps = np.isnan(out[0][:, here]).any(axis=0)
@@ -101,25 +145,66 @@ class Surrogate:
 
     def _own(self, t: int, branch: int, points: FloatArray) -> FloatArray:
         """Gives (m, q) deviations of one task from the mean over tasks."""
-        if (t, branch) not in self._solved:
-            self._solved[t, branch] = self._solve(t, branch)
-        X, weights = self._solved[t, branch]
-        if not len(X):
-            return np.zeros((len(points), weights.shape[1]))
-        shift, rest = weights[:1], weights[1:]
-        return np.asarray(shift + self.kernel(points, X) @ rest)
+        part, fit = self._part(t, branch), self._fit(t, branch)
+        damped = fit.rest / (part.variances[:, None] + self._noises(t))
+        return fit.shift + self.kernel(points, part.points) @ (part.axes @ damped)
 
-    def _solve(self, t: int, branch: int) -> tuple[FloatArray, FloatArray]:
+    def _own_values(self, t: int) -> FloatArray:
+        """Gives (n, q) what one task's own trials say, the first response without its noise."""
+        if t not in self._smooth:
+            source = self.sources[t]
+            values, noise = source.values.copy(), self._noises(t)[0]
+            branches = [] if self._shares_points(t) else np.unique(source.branches).tolist()
+            for branch in branches:
+                part, fit = self._part(t, branch), self._fit(t, branch)
+                lost = fit.rest[:, 0] * noise / (part.variances + noise)
+                values[part.rows, 0] -= part.axes @ lost
+            self._smooth[t] = values
+        return self._smooth[t]
+
+    def _shares_points(self, t: int) -> bool:
+        own = self.sources[t].identities
+        return any(s.identities is own for place, s in enumerate(self.sources) if place != t)
+
+    def _part(self, t: int, branch: int) -> _Part:
         source = self.sources[t]
-        part = source.branches == branch
-        X, y = source.points[part], source.values[part]
-        if not len(X):
-            return X, np.zeros((1, source.values.shape[1]))
-        rest = y - self._common(X, branch)
-        # The task's own level in this branch, shrunk as if one more trial had been average.
-        shift = rest.sum(axis=0) / (len(X) + 1.0)
-        gram = self.kernel(X, X) + self.kernel.noise * np.eye(len(X))
-        return X, np.concatenate([shift[None], np.linalg.solve(gram, rest - shift)])
+        key = id(source.identities), branch
+        if key not in self._parts:
+            rows = np.flatnonzero(source.branches == branch)
+            points = source.points[rows]
+            variances, axes = np.linalg.eigh(self.kernel(points, points))
+            common = self._common(points, branch)
+            self._parts[key] = _Part(rows, points, np.maximum(variances, 0.0), axes, common)
+        return self._parts[key]
+
+    def _fit(self, t: int, branch: int) -> _Fit:
+        if (t, branch) not in self._fits:
+            part = self._part(t, branch)
+            rest = self.sources[t].values[part.rows] - part.common
+            # The task's own level in this branch, shrunk as if one more trial had been average.
+            shift = rest.sum(axis=0) / (len(rest) + 1.0)
+            self._fits[t, branch] = _Fit(shift, part.axes.T @ (rest - shift))
+        return self._fits[t, branch]
+
+    def _noises(self, t: int) -> FloatArray:
+        """Gives (q,) noise by response: the task's own for the first, the kernel's for others."""
+        if t not in self._noise:
+            noises = np.full(self.sources[t].values.shape[1], self.kernel.noise)
+            noises[0] = self._likeliest(t)
+            self._noise[t] = noises
+        return self._noise[t]
+
+    def _likeliest(self, t: int) -> float:
+        """Gives the likeliest noise of a task's first response, whose scale is free."""
+        squares, logs, n = np.zeros(len(_NOISES)), np.zeros(len(_NOISES)), 0
+        for branch in np.unique(self.sources[t].branches).tolist():
+            part, fit = self._part(t, branch), self._fit(t, branch)
+            total = part.variances[:, None] + _NOISES  # (n, noises)
+            squares += (fit.rest[:, :1] ** 2 / total).sum(axis=0)
+            logs += np.log(total).sum(axis=0)
+            n += len(part.rows)
+        unlikely = (np.log(_NOISES / max(self.kernel.noise, _NOISES[0])) / _NOISE_SPREAD) ** 2
+        return float(_NOISES[(n * np.log(squares / n + 1e-9) + logs + unlikely).argmin()])
 
 
 def _places(wanted: list[bytes], held: list[bytes]) -> AnyArray:

@@ -11,7 +11,7 @@ from autometa.meta.evidence import Evidence
 from autometa.meta.kernel import Kernel, fit_kernel
 from autometa.meta.levels import LevelMap, level_rate
 from autometa.meta.normal import expected_improvement, probability
-from autometa.meta.points import Encoder
+from autometa.meta.points import Encoder, keys
 from autometa.meta.portfolio import greedy
 from autometa.meta.prior import Prior
 from autometa.meta.regrets import normalised
@@ -89,8 +89,31 @@ def test_surrogate_repeats_known_cells_and_guesses_the_others() -> None:
         for shift in (0.0, 0.1)
     ]
     guessed = Surrogate(sources, Kernel(np.array([1.0]), 0.001)).predict(X, np.zeros(9, int))[0]
-    np.testing.assert_allclose(guessed[0, ::2], np.sin(3 * X[::2, 0]))
+    np.testing.assert_allclose(guessed[0, ::2], np.sin(3 * X[::2, 0]), atol=0.02)
     np.testing.assert_allclose(guessed[1], np.sin(3 * X[:, 0]) + 0.1, atol=0.08)
+
+
+def test_surrogate_believes_no_lucky_trial_of_a_task_on_which_nothing_can_be_learned() -> None:
+    rng = np.random.default_rng(0)
+    X = np.linspace(0, 1, 60)[:, None]
+    clear = np.abs(X - 0.3)
+    chance = rng.random((60, 1))
+    values = [np.column_stack([f, f]) for f in (clear, clear + 0.05, chance)]
+    sources = [Source(X, np.zeros(60, int), each, keys(X)) for each in values]
+    guessed = Surrogate(sources, Kernel(np.array([1.0]), 0.05)).predict(X, np.zeros(60, int))
+    assert guessed[0, 0].argmin() == clear.argmin()
+    np.testing.assert_allclose(guessed[0, 0], clear[:, 0], atol=0.05)
+    assert guessed[0, 2].min() > chance.min() + 0.2
+    np.testing.assert_array_equal(guessed[1, 2], chance[:, 0])
+
+
+def test_surrogate_leaves_a_table_that_tasks_share_as_it_is() -> None:
+    X, rng = np.linspace(0, 1, 60)[:, None], np.random.default_rng(0)
+    shared = keys(X)
+    values = [rng.random((60, 1)) for _ in range(3)]
+    sources = [Source(X, np.zeros(60, int), each, shared) for each in values]
+    guessed = Surrogate(sources, Kernel(np.array([1.0]), 0.05)).predict(X, np.zeros(60, int))
+    np.testing.assert_array_equal(guessed[0], [each[:, 0] for each in values])
 
 
 def test_portfolio_prefers_complements_to_runners_up() -> None:
