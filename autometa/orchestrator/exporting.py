@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -27,7 +28,11 @@ METRICS = (
 
 
 def export_payload(
-    evaluation: Evaluation, folder: Path, output: Path, packages: Iterable[str]
+    evaluation: Evaluation,
+    folder: Path,
+    output: Path,
+    packages: Iterable[str],
+    most_kib: float = math.inf,
 ) -> dict[str, Any]:
     """Gives the payload of `EXPORT`.
 
@@ -36,14 +41,16 @@ def export_payload(
         folder: A model folder.
         output: Folder that takes the file and its companions.
         packages: From which models may be loaded.
+        most_kib: A file larger than this is not worth measuring.
     """
+    most_kib = min(most_kib, evaluation.bounds.get("size_kib", math.inf))
     return {
         "folder": str(folder),
         "prepared": str(evaluation.prepared),
         "packages": sorted(packages),
         "output": str(output),
         "opset": evaluation.opset,
-        "most_kib": evaluation.bounds.get("size_kib"),
+        "most_kib": None if math.isinf(most_kib) else most_kib,
         "metrics": [metric.to_json() for metric in evaluation.predictive],
     }
 

@@ -25,7 +25,6 @@ from autometa.orchestrator.running import OUTCOMES, Running, reason_of
 from autometa.registry import Registry
 from autometa.search.space import part
 from autometa.search.study import Proposal
-from autometa.select.pareto import dominates
 from autometa.trial import Outcome, ParamValue, TrialResult
 
 RUN_FOLD = "autometa.evaluate:run_fold"
@@ -37,6 +36,7 @@ ROW_SECONDS = "row-seconds.json"
 PSEUDO_LABELLED = "pseudo_labelled"
 """Metric of a trial: rows without a target that got a label, mean over folds."""
 STORAGE_ERROR = f"{StorageError.__module__}.{StorageError.__qualname__}"
+BEATEN = "beaten before latency was measured"
 KEPT_TRIALS = 24
 """Trials whose models and predictions stay on disk, as candidates of the ensemble."""
 
@@ -56,7 +56,6 @@ class Runner:
         self._registry = registry
         self._running: dict[str, Running] = {}
         self._rivals = Rivals(evaluation, registry)
-        self._losses: list[tuple[float, ...]] = []
         self.models: dict[int, list[str]] = {}
         self.row_seconds: dict[int, float] = {}
 
@@ -71,8 +70,6 @@ class Runner:
     def learn(self, result: TrialResult) -> None:
         """Takes a told result as something to compare later trials with."""
         self._rivals.learn(result)
-        if result.outcome is Outcome.COMPLETE and result.values is not None:
-            self._losses.append(self._as_losses(result.values))
 
     def recover(self, result: TrialResult) -> None:
         """Finds the models that a trial of an earlier run left, if they are still there."""
@@ -128,6 +125,8 @@ class Runner:
             folder = self._evaluation.trial_folder(running.proposal.number)
             running.file = exporting.keep_report(folder, value)
             running.size_kib, running.latency_ms = value["size_kib"], value.get("latency_ms")
+            if running.latency_ms is None and running.size_kib <= self._most_kib:
+                return self._end(running, Outcome.DOMINATED, BEATEN)
             return self._complete(running)
         if "latency_ms" in value:
             running.latency_ms = float(value["latency_ms"])
@@ -262,7 +261,8 @@ class Runner:
         packages = sorted(self._registry.packages)
         if evaluation.opset is not None:
             output = folder.with_name(exporting.FOLDER)
-            payload = exporting.export_payload(evaluation, folder, output, packages)
+            most_kib = min(self._most_kib, self._rivals.beaten_above_kib(self._measured(running)))
+            payload = exporting.export_payload(evaluation, folder, output, packages, most_kib)
             job_id = f"trial-{number}-export"
             self._submit(running, job_id, exporting.EXPORT, payload, evaluation.seconds)
             return None
@@ -272,8 +272,8 @@ class Runner:
             running.gzip_kib = modelfolder.gzip_kib(folder)
         if "latency_ms" not in asked:
             return self._complete(running)
-        if self._is_dominated(running):
-            return self._end(running, Outcome.DOMINATED, "beaten before latency was measured")
+        if running.size_kib > self._rivals.beaten_above_kib(self._measured(running)):
+            return self._end(running, Outcome.DOMINATED, BEATEN)
         payload = {
             "folder": str(folder),
             "prepared": str(evaluation.prepared),
@@ -281,6 +281,10 @@ class Runner:
         }
         self._submit(running, f"trial-{number}-measure", MEASURE, payload, evaluation.seconds)
         return None
+
+    @property
+    def _most_kib(self) -> float:
+        return self._evaluation.bounds.get("size_kib", math.inf)
 
     def member(self, proposal: Proposal, models: Sequence[str | None]) -> modelfolder.Member:
         """Gives a trial as the only member of a model folder."""
@@ -291,29 +295,6 @@ class Runner:
             learner=str(proposal.params[LEARNER]),
             models=[(folder / f"model-{fold}", name) for fold, name in enumerate(models) if name],
         )
-
-    def _is_dominated(self, running: Running) -> bool:
-        """Whether a complete trial is better whatever the latency will be.
-
-        Only while latency is an objective and not bounded: a bound may rule the other out.
-        """
-        evaluation = self._evaluation
-        if not any(metric.name == "latency_ms" for metric in evaluation.objectives):
-            return False
-        known = [i for i, metric in enumerate(evaluation.objectives) if metric.name != "latency_ms"]
-        values = self._as_losses(self._values(running))
-        # A rival with 0 latency to beat could not be beaten: compare where it is known to be best.
-        fastest = min((row for row in self._losses), key=lambda row: row[self._latency], default=())
-        return bool(fastest) and dominates([fastest[i] for i in known], [values[i] for i in known])
-
-    @property
-    def _latency(self) -> int:
-        names = [metric.name for metric in self._evaluation.objectives]
-        return names.index("latency_ms")
-
-    def _as_losses(self, values: Sequence[float]) -> tuple[float, ...]:
-        objectives = self._evaluation.objectives
-        return tuple(m.loss(v) for m, v in zip(objectives, values, strict=True))
 
     def _values(self, running: Running) -> tuple[float, ...]:
         measured = self._measured(running)

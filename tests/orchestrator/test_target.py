@@ -93,6 +93,20 @@ def test_size_that_only_a_small_model_keeps_is_kept(ask: Any) -> None:
     assert all(t.metrics["size_kib"] > 8 and "latency_ms" not in t.metrics for t in large)
 
 
+def test_file_that_is_larger_and_no_better_than_the_fastest_is_not_measured(ask: Any) -> None:
+    result = ask(
+        6, ["logistic", "extra_trees"], objectives=["log_loss", "size_kib", "latency_ms"], seed=1
+    )
+    beaten = [t for t in result.trials if t.outcome is Outcome.DOMINATED]
+    complete = [t for t in result.trials if t.outcome is Outcome.COMPLETE]
+    assert beaten
+    for trial in beaten:
+        assert "latency_ms" not in trial.metrics
+        earlier = [t for t in complete if t.number < trial.number]
+        fastest = min(earlier, key=lambda t: t.metrics["latency_ms"])
+        assert all(fastest.metrics[m] <= trial.metrics[m] for m in ("log_loss", "size_kib"))
+
+
 def test_target_that_nothing_keeps_names_the_nearest(ask: Any) -> None:
     with pytest.raises(NoModelError, match=r"the nearest is trial \d \(size_kib .* > 0.5\)"):
         ask(2, ["logistic"], {**PATIENT, "size_kib": 0.5})
