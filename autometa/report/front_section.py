@@ -112,7 +112,9 @@ def _table(names: Sequence[str], points: Sequence[Mapping[str, Any]]) -> str:
             page.code(point["params"].get("learner", "")),
             *(page.number(point["values"].get(name)) for name in names),
             chain_text(point["params"]) or "none",
-            params_text({k: v for k, v in point["params"].items() if "compress." not in k}),
+            page.clipped(
+                params_text({k: v for k, v in point["params"].items() if "compress." not in k})
+            ),
         ]
         for point in points
     ]

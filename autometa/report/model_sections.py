@@ -62,10 +62,11 @@ def columns(permuted: Permuted | None, metric: str) -> tuple[Section, dict[str, 
     names, means = permuted.names[:MOST_COLUMNS], permuted.means[:MOST_COLUMNS]
     spreads = permuted.spreads[:MOST_COLUMNS]
     drawn = figures.bars(names, means, f"{metric} gets worse by", spreads)
-    left = f" For {permuted.n_left_out} columns there was no time." if permuted.n_left_out else ""
+    left = f" For {permuted.n_left_out:,} columns there was no time." if permuted.n_left_out else ""
+    times = "once" if permuted.n_repeats == 1 else f"{permuted.n_repeats} times"
     caption = (
         f"By how much {page.text(metric)} on {permuted.n_rows} test rows gets worse when one"
-        f" column's values are mixed up ({permuted.n_repeats} times). Of columns that say the same,"
+        f" column's values are mixed up ({times}). Of columns that say the same,"
         f" each looks less important than it is.{left}"
     )
     pairs = zip(names, means, strict=True)

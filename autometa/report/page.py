@@ -49,10 +49,14 @@ pre code { overflow-wrap: normal; }
 .error { color: #b42318; font-weight: 600; } .warning { color: #9a5b00; font-weight: 600; }
 nav { font-size: .88rem; } nav a { margin-right: .7rem; white-space: nowrap; }
 a { color: #2b6cb0; }
-@media (max-width: 600px) { .board td.long, .board td.long code { white-space: nowrap; } }
+.clip { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 4;
+  overflow: hidden; }
+@media (max-width: 600px) { td.long { min-width: 7rem; }
+  .board td, .board td code { white-space: nowrap; } .clip { display: block; } }
 @media print { body { max-width: none; font-size: 11pt; padding: 0; } nav { display: none; }
   h2 { break-after: avoid; } figure, tr, .answer, .tiles { break-inside: avoid; }
-  .wide { overflow: visible; } pre { white-space: pre-wrap; } }
+  .wide { overflow: visible; } pre { white-space: pre-wrap; } .clip { display: block; }
+  .board td.long { min-width: 0; white-space: normal; } }
 """
 
 
@@ -134,6 +138,11 @@ def table(
     head = cells([text(name) for name in header], "th")
     rows_text = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
     return f'<div class="wide {kind}"><table>{rows_text}</table></div>'
+
+
+def clipped(content: str) -> str:
+    """Gives HTML without tags that shows four lines on a screen, and all when pointed at."""
+    return f'<div class="clip" title="{content}">{content}</div>'
 
 
 def bar(share: float) -> str:

@@ -197,7 +197,7 @@ def leaderboard(material: Material) -> Section:
             *(_with_error(trial, i) for i in range(len(names))),
             f"{trial.result.cost_seconds:.2f}",
             page.text(trial.result.proposer),
-            params_text(trial.result.params),
+            page.clipped(params_text(trial.result.params)),
         ]
         for trial in best
     ]

@@ -409,3 +409,11 @@ def test_of_many_classes_the_commonest_mistakes_are_named(material: Material) ->
     assert (
         "The 2 rarest classes are left out. Most often: c11 taken for c3 (5)." in section.parts[0]
     )
+
+
+def test_long_configurations_are_clipped_on_a_screen_and_whole_when_pointed_at() -> None:
+    reader = Reader(page.clipped("depth = 3, name = &quot;a&quot;"))
+    assert reader.shown == 'depth = 3, name = "a"'
+    assert 'title="depth = 3, name = &quot;a&quot;"' in page.clipped(
+        "depth = 3, name = &quot;a&quot;"
+    )
