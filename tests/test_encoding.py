@@ -228,11 +228,10 @@ def test_text_without_words_has_no_output():
     assert _fit(pd.DataFrame({"t": pd.array(["", None], dtype="string")})).width == 0
 
 
-def test_dates_and_texts_are_not_exportable():
+def test_texts_are_not_exportable():
     X = _mixed()
     assert not _fit(X).is_exportable
-    assert not _fit(X[["when"]]).is_exportable
-    assert _fit(X[["number", "flag", "level"]]).is_exportable
+    assert _fit(X[["number", "flag", "level", "when"]]).is_exportable
 
 
 @pytest.mark.parametrize("categorical", ["onehot", "ordinal", "target"])

@@ -58,7 +58,7 @@ class EncodingPlan:
 
     @property
     def is_exportable(self) -> bool:
-        """Whether it can be written for another runtime: no dates, no text."""
+        """Whether it can be written for another runtime: no text."""
         return all(step.is_exportable for step in self.steps)
 
     @cached_property

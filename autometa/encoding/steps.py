@@ -32,6 +32,7 @@ class NumericStep:
     """
 
     kind: ClassVar[str] = "numeric"
+    is_exportable: ClassVar[bool] = True
     column: str
     part: str = "value"
     impute: float | None = None
@@ -39,11 +40,6 @@ class NumericStep:
     center: float = 0.0
     factor: float = 1.0
     is_squashed: bool = False
-
-    @property
-    def is_exportable(self) -> bool:
-        """Parts of dates have no place in ONNX."""
-        return self.part == "value"
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from autometa.modelfolder import Predictor, load_model
 from autometa.onnxgraph.feeds import OnnxFile, raw_rows
 from autometa.onnxgraph.nodes import DEFAULT_OPSET
 from autometa.onnxgraph.parity import TOLERANCE
+from autometa.onnxgraph.sources import MISSING_DATE
 from autometa.prepare import open_prepared
 from autometa.workspace import writing
 
@@ -189,7 +190,9 @@ def _vector_inputs(file: OnnxFile, rows: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Gives a text, a number, or None where a number is missing."""
+    """Gives a text (of a date in ISO form), a number, or None where it is missing."""
     if isinstance(value, str):
         return value
+    if isinstance(value, np.int64):
+        return None if value == MISSING_DATE else str(value.astype("datetime64[us]"))
     return None if np.isnan(value) else float(value)

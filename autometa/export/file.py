@@ -11,8 +11,13 @@ from autometa.errors import NotApplicable
 from autometa.modelfolder import Predictor
 from autometa.onnxgraph import OnnxGraph, OnnxOutput
 from autometa.onnxgraph.answer import Answer
+from autometa.onnxgraph.graph import DATE, NUMBER, TEXT
 from autometa.onnxgraph.nodes import DEFAULT_OPSET
+from autometa.onnxgraph.sources import MISSING_DATE
 from autometa.text_values import MISSING_WORDS
+
+DATE_INPUT = f"microseconds since 1970-01-01 UTC, {MISSING_DATE} = missing"
+_SPARE_KINDS = {"categorical": TEXT, "numeric": NUMBER, "boolean": NUMBER, "date": DATE}
 
 
 def write_onnx(predictor: Predictor, path: Path, *, opset: int = DEFAULT_OPSET) -> None:
@@ -20,8 +25,8 @@ def write_onnx(predictor: Predictor, path: Path, *, opset: int = DEFAULT_OPSET) 
 
     Inputs are the columns that a model reads, or images, see `OnnxGraph`. Outputs are ``label``
     (n,), as the user wrote the labels, and ``probabilities`` (n, n_classes); or ``value`` (n, 1).
-    Its metadata say which input each column is, and the texts of booleans; or the shape of an
-    image.
+    Its metadata say which input each column is, the texts of booleans, and how dates were written;
+    or the shape of an image.
 
     Args:
         predictor: A loaded model folder.
@@ -32,6 +37,7 @@ def write_onnx(predictor: Predictor, path: Path, *, opset: int = DEFAULT_OPSET) 
         NotApplicable: If a part cannot be written; names the trial, its learner and the reason.
     """
     schema = predictor.schema
+    dates = {c.name: c.format for c in schema if c.kind == "date"}
     categories = {c.name: c.categories for c in schema if c.kind == "categorical"}
     booleans = {c.name: c.categories for c in schema if c.kind == "boolean" and c.categories}
     graph = OnnxGraph(opset=opset, categories=categories, image_shape=predictor.image_shape)
@@ -43,11 +49,7 @@ def write_onnx(predictor: Predictor, path: Path, *, opset: int = DEFAULT_OPSET) 
         Answer.of_values() if is_regression else Answer.of_labels(predictor.labels),
         combination=_combination(predictor),
         spare=next(
-            (
-                (c.name, "text" if c.kind == "categorical" else "number")
-                for c in schema
-                if c.kind in ("categorical", "numeric", "boolean")
-            ),
+            ((c.name, _SPARE_KINDS[c.kind]) for c in schema if c.kind in _SPARE_KINDS),
             None,
         ),
         properties={
@@ -56,6 +58,8 @@ def write_onnx(predictor: Predictor, path: Path, *, opset: int = DEFAULT_OPSET) 
             "predicts": str(predictor.manifest.get("target", "")),
             "booleans": json.dumps(booleans),
             "missing": json.dumps(MISSING_WORDS),
+            "dates": json.dumps(dates),
+            "date": DATE_INPUT,
         },
     )
 

@@ -17,6 +17,25 @@ if TYPE_CHECKING:
     from autometa.schema import Schema
 
 UNSEEN = "\u2603 never seen"
+_MOMENTS = (
+    "0001-01-01",
+    "1582-10-15",
+    "1600-02-29T12:00",
+    "1700-03-01",
+    "1899-12-31T23:59:59.999999",
+    "1900-02-28T23:59",
+    "1900-03-01",
+    "1969-12-31T23:59:59.999999",
+    "1970-01-01",
+    "2000-02-29T23:00",
+    "2023-02-28",
+    "2024-02-29",
+    "2024-12-31T23:59:59.999999",
+    "2100-02-28",
+    "2100-03-01",
+    "2200-04-30T06:30",
+    "9999-12-31T23:59:59.999999",
+)
 _EXTREMES = (0.0, -0.0, 1e-40, 1e-3, 1.0, 1e6, 3.4e38, 1e300, float("inf"))
 
 
@@ -77,6 +96,8 @@ def _usual(column: Column, X: pd.DataFrame | None, rng: np.random.Generator, n: 
         return pd.Series(rng.random(n) < 0.5, dtype="boolean")
     if column.kind == "numeric":
         return pd.Series(rng.normal(size=n) * 10.0 ** rng.uniform(-3, 6, size=n))
+    if column.kind == "date":
+        return pd.Series(rng.integers(-(2**53), 2**53, size=n).astype("datetime64[us]"))
     return _gone(column, n)
 
 
@@ -87,6 +108,8 @@ def _strange(column: Column, rng: np.random.Generator, n: int) -> Any:
         return pd.Series([UNSEEN] * n, dtype=object)
     if column.kind == "numeric":
         return pd.Series(rng.choice(_EXTREMES, size=n) * rng.choice([-1.0, 1.0], size=n))
+    if column.kind == "date":
+        return pd.Series(rng.choice(np.array(_MOMENTS, dtype="datetime64[us]"), size=n))
     return _gone(column, n)
 
 

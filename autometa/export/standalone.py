@@ -7,6 +7,8 @@ import csv
 import json
 import math
 import sys
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import onnxruntime
 
 HERE, BIGGEST = Path(__file__).parent, float(np.finfo(np.float32).max)
 BATCH = 512
+EPOCH, MISSING_DATE = datetime(1970, 1, 1, tzinfo=UTC), -(2**63)
 
 
 class Model:
@@ -26,15 +29,23 @@ class Model:
         self.columns = json.loads(properties["columns"])
         self.missing = json.loads(properties["missing"])  # words, where a number is due
         self.booleans = json.loads(properties["booleans"])
+        self.dates = json.loads(properties["dates"])  # how a column writes them
 
     def predict(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """Gives the outputs by name for dicts of raw values; None or "" is missing."""
+        """Gives the outputs by name for dicts of raw values; None or "" is missing.
+
+        A date is a `date`, a `datetime` (UTC where it has no zone), a `numpy.datetime64`, or a
+        text as the column was written or in ISO form.
+        """
         feeds: dict[str, Any] = {}
         for c in self.columns:
             values = [row[c["column"]] for row in rows]
             if c["kind"] == "text":
                 texts = [["" if value is None else str(value).strip()] for value in values]
                 feeds[c["input"]] = np.array(texts, object)
+            elif c["kind"] == "date":
+                moments = [[self.moment(value, c["column"])] for value in values]
+                feeds[c["input"]] = np.array(moments, np.int64)
             else:
                 numbers = [[self.number(value, c["column"])] for value in values]
                 feeds[c["input"]] = np.array(numbers, np.float32)
@@ -51,6 +62,25 @@ class Model:
             return math.nan
         number = float({false: 0.0, true: 1.0}.get(value, value))
         return max(-BIGGEST, min(BIGGEST, number)) if math.isfinite(number) else math.nan
+
+    def moment(self, value: Any, column: str) -> int:
+        """Gives microseconds since 1970-01-01 UTC; the least is missing, as NumPy's NaT."""
+        if isinstance(value, np.datetime64):
+            return int(value.astype("datetime64[us]").astype(np.int64))
+        if str(value).strip().lower() in ("nat", *self.missing):
+            return MISSING_DATE
+        if isinstance(value, str):
+            value = self.read(value.strip(), self.dates[column])
+        if not isinstance(value, datetime):
+            value = datetime(value.year, value.month, value.day)
+        zoned = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return (zoned - EPOCH) // timedelta(microseconds=1)
+
+    def read(self, text: str, form: str) -> datetime:
+        with suppress(ValueError):
+            if form != "ISO8601":
+                return datetime.strptime(text, form)
+        return datetime.fromisoformat(text)
 
 
 if __name__ == "__main__":

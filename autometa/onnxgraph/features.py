@@ -9,20 +9,22 @@ from typing import TypeAlias
 import numpy as np
 
 from autometa.encoding import EncodingPlan
-from autometa.encoding.columns import FLOAT32_MAX
+from autometa.encoding.columns import DATE_PARTS, FLOAT32_MAX
 from autometa.encoding.steps import NumericStep, OneHotStep, OrdinalStep, Step, TargetStep
 from autometa.errors import NotApplicable
 from autometa.onnxgraph.levels import Levels
 from autometa.onnxgraph.nodes import Array, Nodes
+from autometa.onnxgraph.sources import Source
 
 CategoryStep: TypeAlias = OneHotStep | OrdinalStep | TargetStep
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number, imputed, scaled and squashed, see `NumericStep`."""
+    """A number or a part of a date, imputed, scaled and squashed, see `NumericStep`."""
 
     column: str
+    part: str
     impute: float | None
     center: float
     factor: float
@@ -40,9 +42,10 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """1 where a number is missing."""
+    """1 where a number or a date is missing."""
 
     column: str
+    part: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,12 +88,12 @@ def features_of(plan: EncodingPlan) -> list[Feature]:
 
 def _step_features(step: Step) -> Iterator[Feature]:
     if not step.is_exportable:
-        kind = "text" if step.kind == "text" else "date"
-        raise NotApplicable(f"column {step.column!r} is encoded as {kind}, which ONNX cannot do")
+        raise NotApplicable(f"column {step.column!r} is encoded as text, which ONNX cannot do")
     if isinstance(step, NumericStep):
-        yield Number(step.column, step.impute, step.center, step.factor, step.is_squashed)
+        scaling = (step.impute, step.center, step.factor, step.is_squashed)
+        yield Number(step.column, step.part, *scaling)
         if step.has_indicator:
-            yield Gap(step.column)
+            yield Gap(step.column, step.part)
     elif isinstance(step, (OneHotStep, OrdinalStep, TargetStep)):
         yield from (LevelValue(step, index) for index in range(len(step.names)))
 
@@ -105,7 +108,7 @@ class Features:
 
     levels: Levels
     wanted: list[Feature] = field(default_factory=list)
-    numbers: dict[str, int] = field(default_factory=dict)
+    _sources: dict[Source, None] = field(default_factory=dict)
     _index: dict[Feature, int] = field(default_factory=dict)
 
     def want(self, feature: Feature) -> int:
@@ -116,15 +119,21 @@ class Features:
             if isinstance(feature, LevelValue):
                 self.levels.want(feature)
             else:
-                self.numbers.setdefault(feature.column, len(self.numbers))
+                self._sources[feature.column, feature.part] = None
         return self._index[feature]
+
+    @property
+    def sources(self) -> list[Source]:
+        """What numbers are made of, in the order that `write_sources` wants."""
+        order = ("value", *DATE_PARTS)
+        return sorted(self._sources, key=lambda source: order.index(source[1]))
 
     def write(self, nodes: Nodes, numbers: str | None) -> tuple[str, Array, int]:
         """Writes all features as one tensor.
 
         Args:
             nodes: Takes them.
-            numbers: Tensor (n, number columns), NaN = missing; None without a number.
+            numbers: Tensor (n, sources), NaN = missing; None without a source.
 
         Returns:
             The tensor (n, width); the position of each wanted feature in it; its width.
@@ -149,8 +158,9 @@ class Features:
         return nodes.concat(tensors), places, width
 
     def _write_numbers(self, nodes: Nodes, numbers: str, own: Sequence[Feature], group: str) -> str:
-        columns = [self.numbers[f.column] for f in own if not isinstance(f, LevelValue)]
-        values = nodes.gather(numbers, columns, len(self.numbers))
+        places = {source: place for place, source in enumerate(self.sources)}
+        columns = [places[f.column, f.part] for f in own if not isinstance(f, LevelValue)]
+        values = nodes.gather(numbers, columns, len(places))
         if group == "plain":
             return values
         gaps = nodes.add("IsNaN", [values])

@@ -43,8 +43,9 @@ def feeds_of(columns: Sequence[Mapping[str, str]], X: pd.DataFrame) -> dict[str,
         X: (n, d) canonical columns, see `Schema.apply`.
 
     Returns:
-        By input (n, 1) float32, NaN = missing, or texts, "" = missing. Numbers beyond float32
-        become its largest, infinite ones missing.
+        By input (n, 1): float32, NaN = missing; int64 microseconds since 1970-01-01 UTC of dates,
+        the least = missing; or texts, "" = missing. Numbers beyond float32 become its largest,
+        infinite ones missing.
     """
     feeds = {}
     for column in columns:
@@ -52,6 +53,9 @@ def feeds_of(columns: Sequence[Mapping[str, str]], X: pd.DataFrame) -> dict[str,
         if column["kind"] == "text":
             texts = series.astype(object).where(series.notna(), "")
             feeds[column["input"]] = np.array(texts, dtype=object)[:, None]
+        elif column["kind"] == "date":
+            moments = np.asarray(series.to_numpy(dtype="datetime64[us]"))
+            feeds[column["input"]] = moments.astype(np.int64)[:, None]
         else:
             values = read_numbers(series, "value")
             bounded = np.clip(values, -FLOAT32_MAX, FLOAT32_MAX)

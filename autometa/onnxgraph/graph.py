@@ -19,9 +19,11 @@ from autometa.onnxgraph.levels import Levels
 from autometa.onnxgraph.linear import LinearBank, Product
 from autometa.onnxgraph.nodes import DEFAULT_OPSET, IMAGES, ML, Array, Nodes, require_onnx
 from autometa.onnxgraph.output import OnnxOutput, OnnxScores
+from autometa.onnxgraph.sources import write_sources
 from autometa.onnxgraph.trees import Forest, TreeArrays, TreeBank
 
-NUMBER, TEXT = "number", "text"
+NUMBER, DATE, TEXT = "number", "date", "text"
+_TYPES = {NUMBER: "float", DATE: "int64", TEXT: "string"}
 
 
 class OnnxGraph:
@@ -32,8 +34,9 @@ class OnnxGraph:
     from `encode` on; compare them as the source does, with float32 thresholds.
 
     Inputs are the columns that are read, by name, each (n, 1): float32 for numbers and booleans
-    (NaN = missing), text for categories ("" = missing). A graph over images has one input,
-    ``images`` (n, h, w, c) uint8, which `images` names.
+    (NaN = missing), int64 for dates (microseconds since 1970-01-01 UTC; -2**63, as NumPy's NaT, =
+    missing), text for categories ("" = missing). A graph over images has one input, ``images``
+    (n, h, w, c) uint8, which `images` names.
 
     Args:
         opset: Of ai.onnx, 15 or later; from 21 on trees are half the size.
@@ -88,7 +91,7 @@ class OnnxGraph:
             intercept: (k,).
 
         Raises:
-            NotApplicable: If the plan has dates or texts.
+            NotApplicable: If the plan has texts.
         """
         features = features_of(plan)
         first, width = self._linear.width, coef.shape[1]
@@ -116,7 +119,7 @@ class OnnxGraph:
             base: (k,) what the sums start from.
 
         Raises:
-            NotApplicable: If the plan has dates or texts.
+            NotApplicable: If the plan has texts.
         """
         first, n_trees, n_scores = self._trees.width, len(trees.roots), len(base)
         is_one_each = trees.values.shape[1] == 1
@@ -167,7 +170,7 @@ class OnnxGraph:
         """Gives the name of the encoded rows, (n, plan.width) float32, as `plan.transform`.
 
         Raises:
-            NotApplicable: If the plan has dates or texts.
+            NotApplicable: If the plan has texts.
         """
         name = self._nodes.name()
         index = [self._features.want(feature) for feature in features_of(plan)]
@@ -241,8 +244,8 @@ class OnnxGraph:
             answer: What the file gives.
             combination: How members become one; None for their mean.
             properties: Further metadata.
-            spare: Name and kind (``number`` or ``text``) of the column that says how many rows
-                there are when no model reads one.
+            spare: Name and kind (``number``, ``date`` or ``text``) of the column that says how
+                many rows there are when no model reads one.
 
         Returns:
             The ``ModelProto``.
@@ -269,7 +272,7 @@ class OnnxGraph:
             metadata["image_shape"] = json.dumps(self._image_shape)
             shapes = {IMAGES: self._image_shape}
             return nodes.to_model([(IMAGES, "uint8")], results, metadata, shapes)
-        typed = [(name, "float" if kind == NUMBER else "string") for name, kind in inputs.values()]
+        typed = [(name, _TYPES[kind]) for name, kind in inputs.values()]
         return nodes.to_model(typed, results, metadata)
 
     def write(
@@ -290,7 +293,8 @@ class OnnxGraph:
         """Gives name and kind of the input of each column."""
         if self._image_shape is not None:
             return {}
-        kinds = dict.fromkeys(self._features.numbers, NUMBER)
+        sources = self._features.sources
+        kinds = {column: NUMBER if part == "value" else DATE for column, part in sources}
         kinds |= dict.fromkeys(self._levels.columns, TEXT)
         if not kinds:
             if spare is None:
@@ -314,10 +318,9 @@ class OnnxGraph:
         """Writes everything up to the scores; gives tensor and width of each bank."""
         nodes, banks = self._nodes, {}
         numbers = None
-        if self._features.numbers:
-            raw = nodes.concat([inputs[column][0] for column in self._features.numbers])
-            nan = nodes.constant(np.nan, np.float32)
-            numbers = nodes.add("Where", [nodes.add("IsInf", [raw]), nan, raw])
+        if sources := self._features.sources:
+            own = {column: name for column, (name, _) in inputs.items()}
+            numbers = write_sources(nodes, own, sources)
         if self._levels.columns:
             names = {column: inputs[column][0] for column in self._levels.columns}
             self._levels.write_codes(nodes, names, self._linear.width)
@@ -355,6 +358,6 @@ class OnnxGraph:
                 default_int64=0,
             )
         else:
-            code = self._nodes.add("IsNaN", [name])
+            code = name if kind == DATE else self._nodes.add("IsNaN", [name])
         zero = self._nodes.constant(0.0, np.float64)
         return self._nodes.add("Mul", [self._nodes.cast(code, "double"), zero])

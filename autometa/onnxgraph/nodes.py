@@ -92,7 +92,7 @@ class Nodes:
         """Gives the ``ModelProto``.
 
         Args:
-            inputs: Name and type (``float``, ``string`` or ``uint8``).
+            inputs: Name and type (``float``, ``int64``, ``string`` or ``uint8``).
             outputs: Name, type and width; None is (n,).
             properties: Kept as metadata.
             shapes: Of a row of each input that is not (1,).

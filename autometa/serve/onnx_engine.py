@@ -42,8 +42,7 @@ class OnnxEngine:
         places = {column.name: index for index, column in enumerate(columns)}
         for entry in columns_of(self._session):
             index = places[entry["column"]]
-            make = _texts_of if entry["kind"] == "text" else _numbers_of
-            self._feeds[entry["input"]] = make(index, columns[index])
+            self._feeds[entry["input"]] = _FEEDS[entry["kind"]](index, columns[index])
         outputs = [output.name for output in self._session.get_outputs()]
         self._output = "probabilities" if "probabilities" in outputs else "value"
 
@@ -68,6 +67,13 @@ def _numbers_of(index: int, column: Column) -> Feed:
         return to_float32(values)[:, None]
 
     return feed
+
+
+def _dates_of(index: int, column: Column) -> Feed:
+    return lambda rows: rows.values[index].astype("datetime64[us]").astype(np.int64)[:, None]
+
+
+_FEEDS = {"text": _texts_of, "number": _numbers_of, "date": _dates_of}
 
 
 def choose_engine(predictor: Predictor, columns: Sequence[Column], wanted: str) -> Engine:

@@ -25,7 +25,10 @@ def raw_table(with_text=False):
             "label": np.where(rng.random(N_ROWS) < 0.5, "yes", "no"),
         }
     )
+    days = pd.to_timedelta(rng.integers(0, 900_000, N_ROWS), "min")
+    table["when"] = (pd.Timestamp("2019-03-01") + days).strftime("%d/%m/%Y %H:%M")
     table.loc[::7, "size"] = np.nan
+    table.loc[::11, "when"] = None
     table.loc[::9, "colour"] = None
     if with_text:
         words = np.array(["one", "two", "three", "four", "five"])

@@ -1,8 +1,10 @@
+import importlib.util
 import json
 import subprocess
 import sys
 import venv
 from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pandas as pd
@@ -35,7 +37,8 @@ def test_file_of_an_ensemble_answers_as_the_folder_does(make_folder, tmp_path):
     assert set(got["label"].tolist()) == {0, 1}
     # The column "label" had to make way for the output of that name.
     names = {column["column"]: column["input"] for column in file.columns}
-    assert names == {"size": "size", "colour": "colour", "label": "label_"}
+    own = {"size": "size", "colour": "colour", "label": "label_", "when": "when"}
+    assert names == own
 
 
 @pytest.mark.parametrize("opset", [15, 21])
@@ -154,14 +157,16 @@ def test_missing_number_fails(make_folder, tmp_path, monkeypatch):
 
 
 def test_edge_rows_are_missing_unseen_and_extreme():
+    days = [f"2024-01-{day:02}" for day in range(1, 28)]
     raw = pd.DataFrame(
-        {"x": [1.5, 2.5, 3.0] * 9, "c": ["a", "b", "c"] * 9, "f": [True] * 26 + [False]}
+        {"x": [1.5, 2.5, 3.0] * 9, "c": ["a", "b", "c"] * 9, "f": [True] * 26 + [False], "d": days}
     )
     rows = edge_rows(Schema.infer(raw), None)
     assert rows.iloc[-1].isna().all()
     assert (rows["c"] == UNSEEN).sum() >= 64
     assert (rows["x"].abs() == 1e300).any()
     assert np.isinf(rows["x"]).any()
+    assert (rows["d"] < pd.Timestamp("1600-01-01")).any()
     assert rows.equals(edge_rows(Schema.infer(raw), None))
 
 
@@ -212,6 +217,35 @@ def test_command_names_what_cannot_be_exported(make_folder):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "column 'note' is encoded as text" in done.stderr
+
+
+def test_standalone_script_reads_dates_of_any_type(make_folder, tmp_path):
+    folder, raw = make_folder(learners=("lightgbm",))
+    predictor = load_model(folder)
+    export_model(predictor, tmp_path / "edge")
+    spec = importlib.util.spec_from_file_location("standalone", tmp_path / "edge" / "predict.py")
+    standalone = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(standalone)
+    model = standalone.Model()
+    moment = datetime(2020, 2, 29, 13, 5, tzinfo=UTC)
+    same = [
+        "29/02/2020 13:05",
+        "2020-02-29 13:05",
+        "2020-02-29T15:05:00+02:00",
+        moment,
+        moment.replace(tzinfo=None),
+        np.datetime64("2020-02-29T13:05"),
+        pd.Timestamp(moment),
+    ]
+    assert {model.moment(value, "when") for value in same} == {1_582_981_500_000_000}
+    assert model.moment(date(1969, 12, 31), "when") == -86_400_000_000
+    gone = [None, "", " NA ", float("nan"), pd.NaT, np.datetime64("NaT")]
+    assert {model.moment(value, "when") for value in gone} == {-(2**63)}
+    with pytest.raises(ValueError, match="tomorrow"):
+        model.moment("tomorrow", "when")
+    rows = raw.astype(object).where(raw.notna(), None).to_dict("records")
+    got = model.predict(rows)["probabilities"]
+    np.testing.assert_allclose(got, predictor.predict_proba(raw), atol=1e-6)
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import pytest
 
 from autometa import EncodingPlan, NotApplicable, OnnxGraph, OnnxOutput, TabularEncoder
 from autometa.combination import Combination, Pool
+from autometa.encoding.columns import DATE_PARTS
 from autometa.encoding.steps import NumericStep, OneHotStep, OrdinalStep
 from autometa.onnxgraph.answer import Answer
 from autometa.onnxgraph.feeds import columns_of, feeds_of, image_shape_of
@@ -39,26 +40,42 @@ def plan_of(*steps):
     return EncodingPlan(tuple(steps))
 
 
+def encoded_by(plan, X, opset):
+    """Encodes rows by a file; -99 where a value is missing."""
+    graph = OnnxGraph(opset=opset)
+    encoded = graph.encode(plan)
+    gap = graph.constant(-99.0, np.float32)
+    values = graph.node("Where", graph.node("IsNaN", encoded), gap, encoded)
+    scores = graph.scores(values, plan.width)
+    output = OnnxOutput.probabilities(scores, link="identity", n_classes=plan.width)
+    return run(graph, [[output]], X, Answer.of_probabilities(plan.width))["probabilities"]
+
+
 @pytest.mark.parametrize("opset", [15, 17, 21])
 @pytest.mark.parametrize("scale", ["none", "standard", "squash"])
 @pytest.mark.parametrize("categorical", ["onehot", "ordinal", "target"])
 @pytest.mark.parametrize("missing", ["impute", "keep"])
 def test_encode_gives_what_the_plan_gives(missing, categorical, scale, opset):
-    table = without_columns(make_table("gaps", "binary"), ("date",))
+    table = make_table("gaps", "binary")
     encoder = TabularEncoder(missing=missing, categorical=categorical, scale=scale, max_levels=9)
     plan = encoder.fit(table.train.X, table.train.y, n_classes=2, rng=np.random.default_rng(0))
     for X in (table.X, with_unseen(table.X)):
-        graph = OnnxGraph(opset=opset)
-        encoded = graph.encode(plan)
-        gap = graph.constant(-99.0, np.float32)
-        scores = graph.scores(
-            graph.node("Where", graph.node("IsNaN", encoded), gap, encoded), plan.width
-        )
-        output = OnnxOutput.probabilities(scores, link="identity", n_classes=plan.width)
-        answer = Answer.of_probabilities(plan.width)
-        got = run(graph, [[output]], X, answer)["probabilities"]
         expected = np.nan_to_num(plan.transform(X), nan=-99.0)
-        np.testing.assert_array_equal(got, expected)
+        np.testing.assert_array_equal(encoded_by(plan, X, opset), expected)
+
+
+@pytest.mark.parametrize("opset", [15, 21])
+def test_parts_of_a_date_are_those_of_the_plan_on_every_day(opset):
+    days = np.arange("1695-01-01", "2205-01-01", dtype="datetime64[D]").astype("datetime64[us]")
+    far = np.arange(-(2**62), 2**62, 2**52 + 987_654_321).view("datetime64[us]")
+    ends = np.array(["NaT", "0001-01-01", "9999-12-31T23:59:59.999999"], dtype="datetime64[us]")
+    last = np.timedelta64(86_400_000_000 - 1, "us")
+    X = pd.DataFrame({"first": np.concatenate([days, days + last, far, ends])})
+    X["second"] = X["first"].to_numpy()[::-1]
+    steps = [NumericStep(column=c, part=p) for p in DATE_PARTS for c in ("second", "first")]
+    plan = plan_of(*steps[1:], NumericStep(column="first", part="hour", impute=9.0, factor=0.5))
+    expected = np.nan_to_num(plan.transform(X), nan=-99.0)
+    np.testing.assert_array_equal(encoded_by(plan, X, opset), expected)
 
 
 @pytest.mark.parametrize("opset", [17, 21])
@@ -188,10 +205,10 @@ def test_constant_alone_needs_a_column_to_count_rows():
         assert got.tolist() == [[0.25, 0.75]] * 2
 
 
-def test_text_and_dates_are_declined_by_name():
-    table = make_table("mixed", "binary")
+def test_text_is_declined_by_name():
+    table = make_table("text", "binary")
     plan = TabularEncoder().fit(table.train.X, rng=np.random.default_rng(0))
-    with pytest.raises(NotApplicable, match="column 'date' is encoded as date"):
+    with pytest.raises(NotApplicable, match="column 'text' is encoded as text"):
         OnnxGraph().encode(plan)
 
 

@@ -19,6 +19,7 @@ def exportable(tmp_path_factory, make_folder):
             "size": rng.normal(size=90).round(2),
             "colour": rng.choice(["red", "green", "1"], 90),
             "is_new": rng.choice([True, False], 90),
+            "sold": np.datetime64("2023-01-01") + rng.integers(0, 700, 90),
         }
     )
     raw.loc[:9, "size"] = np.nan
@@ -34,10 +35,10 @@ def engines(predictor):
 
 def test_both_engines_give_the_same_over_http(run_app, exportable):
     rows = [
-        {"size": 1.5, "colour": "red", "is_new": True},
-        {"size": None, "colour": None, "is_new": None},
-        {"size": -1e300, "colour": "pink", "is_new": "no"},
-        {"size": "2.5", "colour": 1, "is_new": False},
+        {"size": 1.5, "colour": "red", "is_new": True, "sold": "2024-02-29"},
+        {"size": None, "colour": None, "is_new": None, "sold": None},
+        {"size": -1e300, "colour": "pink", "is_new": "no", "sold": "1969-12-31T23:59:59"},
+        {"size": "2.5", "colour": 1, "is_new": False, "sold": ""},
     ]
     quick, native = engines(exportable)
     assert (quick.name, native.name) == ("onnx", "native")
@@ -72,7 +73,7 @@ def test_a_regression_has_one_value_a_row(regressor):
 
 
 def test_what_has_no_onnx_form_is_computed_by_its_models(predictor):
-    columns = Inputs(predictor.schema).columns  # a date and a text
+    columns = Inputs(predictor.schema).columns  # one is a text
     assert choose_engine(predictor, columns, "auto").name == "native"
     with pytest.raises(NotApplicable, match="trial 0"):
         choose_engine(predictor, columns, "onnx")
