@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MAX_BYTES = 256 * 2**20
 """A manifest that is larger is refused; 10,000 columns of 1,000 categories take 100 MiB."""
 
+MAX_FILE_BYTES = 16 * 2**30
+"""Of all files of a model folder; more are not read. A sparse file claims any size for nothing."""
+
 MAX_ENTRIES, MAX_DEPTH = 100_000, 32
 """Files and folders of a model folder, and levels of them; an ensemble of 50 has some hundreds."""
 
@@ -129,6 +132,16 @@ def hashes_of(folder: Path, manifest: Path) -> dict[str, str]:
     return {name: sha256_of(path) for name, path in files_of(folder, manifest).items()}
 
 
+def sizes_of(folder: Path, manifest: Path) -> dict[str, int]:
+    """Gives the bytes of every file of `files_of`.
+
+    Raises:
+        ModelFolderError: See `files_of`.
+        OSError: If a file is gone.
+    """
+    return {name: path.stat().st_size for name, path in files_of(folder, manifest).items()}
+
+
 _COPY = "Copy it with its links resolved, such as with `cp -rL`."
 
 
@@ -153,6 +166,9 @@ def check(folder: Path, manifest: Mapping[str, Any]) -> None:
         texts = manifest.get(key, {})  # what is only measured requires nothing
         is_text = isinstance(texts, dict) and all(isinstance(v, str) for v in texts.values())
         _demand(is_text, folder, f"{key} must map names to texts")
+    sizes = manifest.get("sizes", {})  # folders of former versions have none
+    is_counted = isinstance(sizes, dict) and all(type(v) is int for v in sizes.values())
+    _demand(is_counted, folder, "sizes must map names to bytes")
     for member in manifest["members"]:
         _check_member(folder, member)
     total = math.fsum(member["weight"] for member in manifest["members"])

@@ -9,7 +9,7 @@ import pytest
 from autometa import manifest as manifests
 from autometa import modelfolder
 from autometa.errors import ModelFolderError
-from autometa.manifest import digest_of, hashes_of
+from autometa.manifest import digest_of, hashes_of, sizes_of
 from autometa.modelfolder import Member, load_model, read_manifest, write
 
 HEADER = {
@@ -42,7 +42,7 @@ def sign(folder, change):
     """Edits the manifest as somebody would who can compute hashes and the digest."""
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
-    manifest["files"] = hashes_of(folder, path)
+    manifest |= {"files": hashes_of(folder, path), "sizes": sizes_of(folder, path)}
     change(manifest)
     manifest["digest"] = digest_of(manifest)
     path.write_text(json.dumps(manifest))
@@ -64,6 +64,8 @@ def test_an_untouched_folder_loads(folder):
         (lambda m: m.pop("members"), "members"),
         (lambda m: m.update(files=[]), "files"),
         (lambda m: m.update(files={"a": 1}), "files"),
+        (lambda m: m.update(sizes={"a": "1"}), "sizes"),
+        (lambda m: m.update(sizes={"a": True}), "sizes"),
         (lambda m: m.update(requires=["os"]), "requires"),
         (lambda m: m.update(members=[]), "sum to 1"),
         (lambda m: m.update(members=[1]), "members"),
@@ -257,4 +259,24 @@ def test_fault_85_what_is_not_listed_is_refused_before_anything_is_read(folder, 
         file.truncate(1 << 40)  # a tebibyte of zeros that takes no room
     with pytest.raises(ModelFolderError, match="unknown to it"):
         load_model(folder)
+    assert read == []
+
+
+@pytest.mark.parametrize(
+    ("is_signed", "reason"), [(False, "has 1099511627776 bytes, not 21"), (True, "no more than")]
+)
+def test_fault_85_a_huge_file_is_refused_before_it_is_read(folder, monkeypatch, is_signed, reason):
+    place = next(folder.rglob("constant.json"))
+    replace = place.with_suffix(".new")  # the folder may hold a link to the source
+    with replace.open("wb") as file:
+        file.truncate(1 << 40)  # a tebibyte of zeros that takes no room
+    replace.rename(place)
+    read = []
+    monkeypatch.setattr(modelfolder, "sha256_of", read.append)
+    if is_signed:  # vouches for it, or is of a version that counted no bytes
+        monkeypatch.setattr(manifests, "sha256_of", lambda path: "0" * 64)
+        sign(folder, lambda manifest: manifest.pop("sizes"))
+    with pytest.raises(ModelFolderError, match=reason) as caught:
+        load_model(folder)
+    assert caught.value.exit_code == 4
     assert read == []

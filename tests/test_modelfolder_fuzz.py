@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from autometa.dataset import Dataset
 from autometa.errors import AutometaError, ModelFolderError
 from autometa.learner import FitContext, TrainingData
-from autometa.manifest import digest_of, hashes_of
+from autometa.manifest import digest_of, hashes_of, sizes_of
 from autometa.modelfolder import Member, load_model, write
 
 PACKAGES = frozenset({"autometa_tabular"})
@@ -140,7 +140,7 @@ def test_fault_85_an_edited_manifest_is_no_traceback(original, expected, data):
 def sign(folder, manifest, *, keep_files=False):
     path = folder / "manifest.json"
     if not keep_files:
-        manifest["files"] = hashes_of(folder, path)
+        manifest |= {"files": hashes_of(folder, path), "sizes": sizes_of(folder, path)}
     manifest["digest"] = digest_of(manifest)
     path.unlink()
     path.write_text(json.dumps(manifest))

@@ -8,7 +8,7 @@ import json
 import math
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import onnxruntime
 
 HERE, BIGGEST = Path(__file__).parent, float(np.finfo(np.float32).max)
 BATCH = 512
-EPOCH, MISSING_DATE = datetime(1970, 1, 1, tzinfo=UTC), -(2**63)
+EPOCH, MISSING_DATE = datetime.fromisoformat("1970-01-01T00:00:00+00:00"), -(2**63)
 
 
 class Model:
@@ -73,7 +73,7 @@ class Model:
             value = self.read(value.strip(), self.dates[column])
         if not isinstance(value, datetime):
             value = datetime(value.year, value.month, value.day)
-        zoned = value if value.tzinfo else value.replace(tzinfo=UTC)
+        zoned: datetime = value if value.tzinfo else value.replace(tzinfo=EPOCH.tzinfo)
         return (zoned - EPOCH) // timedelta(microseconds=1)
 
     def read(self, text: str, form: str) -> datetime:
