@@ -151,6 +151,54 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def verify_files(folder: Path, path: Path, manifest: Mapping[str, Any]) -> None:
+    """Checks that a folder holds the files of its manifest, unchanged, and nothing else.
+
+    Compares names first, then bytes: nothing is read of what nobody vouches for.
+
+    Args:
+        folder: The model folder.
+        path: Of its manifest.
+        manifest: As `check` wants it.
+
+    Raises:
+        ModelFolderError: Names the first file that is lacking, unknown, changed or too large.
+    """
+    expected, sizes = manifest["files"], manifest.get("sizes", {})
+    found = files_of(folder, path)
+    for name in sorted({*expected, *found}):
+        if name not in found:
+            raise ModelFolderError(f"{folder} lacks {name}.", hint=RETRAIN)
+        if name not in expected:
+            raise ModelFolderError(f"{folder} holds {name}, unknown to it.", hint=RETRAIN)
+    try:
+        _check_sizes(folder, found, sizes)
+        changed = next(
+            (name for name, file in found.items() if sha256_of(file) != expected[name]), ""
+        )
+    except OSError as exc:
+        raise ModelFolderError(
+            f"cannot read {exc.filename}: {exc.strerror}.", hint=RETRAIN
+        ) from exc
+    if changed:
+        raise ModelFolderError(f"{folder}: checksum of {changed} differs.", hint=RETRAIN)
+
+
+def _check_sizes(folder: Path, found: Mapping[str, Path], sizes: Mapping[str, int]) -> None:
+    total = 0
+    for name, file in found.items():
+        total += (size := file.stat().st_size)
+        if size != sizes.get(name, size):
+            raise ModelFolderError(
+                f"{folder}: {name} has {size} bytes, not {sizes[name]}.", hint=RETRAIN
+            )
+    if total > MAX_FILE_BYTES:
+        raise ModelFolderError(
+            f"{folder} holds {total} bytes; no more than {MAX_FILE_BYTES} are read.",
+            hint="Make a smaller model, for example with `constraints: {size_kib: ...}`.",
+        )
+
+
 def check(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Checks that a manifest has the keys, types and ranges that `modelfolder.write` gives it.
 

@@ -1,8 +1,8 @@
 """The deliverable: a folder with a manifest, readable without a pickle, verified on load.
 
 ``manifest.json`` names every file with its SHA-256 and bytes, the classes, the input schema, the
-plugin distributions that are needed, and the members: weighted trials, each the mean of its models. A
-``combination`` says how members become one prediction; without it, it is their weighted average.
+plugin distributions that are needed, and the members: weighted trials, each the mean of its models.
+A ``combination`` says how members become one prediction; without it, it is their weighted average.
 The manifest's own ``digest`` covers all other keys. A class is imported only from an installed
 autometa plugin (or from a file given with ``-p``), whatever a manifest says.
 """
@@ -23,16 +23,14 @@ from autometa.combination import combination_of
 from autometa.errors import AutometaError, ModelFolderError, StorageError
 from autometa.manifest import (
     CLASS_KINDS,
-    MAX_FILE_BYTES,
     RETRAIN,
     check,
     digest_of,
-    files_of,
     hashes_of,
     parse,
     schema_of,
-    sha256_of,
     sizes_of,
+    verify_files,
 )
 from autometa.resolve import resolve
 from autometa.workspace import link_or_copy, replace_folder
@@ -168,44 +166,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if manifest.get("digest") != digest_of(manifest):
         raise ModelFolderError(f"{path} was changed: its digest does not fit.", hint=RETRAIN)
     check(folder, manifest)
-    _verify_files(folder, manifest["files"], manifest.get("sizes", {}))
+    verify_files(folder, folder / MANIFEST, manifest)
     return manifest
-
-
-def _verify_files(folder: Path, expected: Mapping[str, str], sizes: Mapping[str, int]) -> None:
-    """Compares names first, then bytes: nothing is read of what nobody vouches for."""
-    found = files_of(folder, folder / MANIFEST)
-    for name in sorted({*expected, *found}):
-        if name not in found:
-            raise ModelFolderError(f"{folder} lacks {name}.", hint=RETRAIN)
-        if name not in expected:
-            raise ModelFolderError(f"{folder} holds {name}, unknown to it.", hint=RETRAIN)
-    n_bytes = 0
-    for name, path in found.items():
-        n_bytes += (size := _size(path))
-        if size != sizes.get(name, size):
-            raise ModelFolderError(
-                f"{folder}: {name} has {size} bytes, not {sizes[name]}.", hint=RETRAIN
-            )
-    if n_bytes > MAX_FILE_BYTES:
-        raise ModelFolderError(
-            f"{folder} holds {n_bytes} bytes; no more than {MAX_FILE_BYTES} are read.",
-            hint="Make a smaller model, for example with `constraints: {size_kib: ...}`.",
-        )
-    for name, path in found.items():
-        try:
-            is_same = sha256_of(path) == expected[name]
-        except OSError as exc:
-            raise ModelFolderError(f"cannot read {path}: {exc.strerror}.", hint=RETRAIN) from exc
-        if not is_same:
-            raise ModelFolderError(f"{folder}: checksum of {name} differs.", hint=RETRAIN)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError as exc:
-        raise ModelFolderError(f"cannot read {path}: {exc.strerror}.", hint=RETRAIN) from exc
 
 
 class Predictor:

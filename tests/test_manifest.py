@@ -7,7 +7,6 @@ from contextlib import suppress
 import pytest
 
 from autometa import manifest as manifests
-from autometa import modelfolder
 from autometa.errors import ModelFolderError
 from autometa.manifest import digest_of, hashes_of, sizes_of
 from autometa.modelfolder import Member, load_model, read_manifest, write
@@ -237,10 +236,10 @@ def test_fault_85_loops_and_trees_are_refused_in_bounded_time(
 ):
     monkeypatch.setattr(manifests, "MAX_ENTRIES", 100)
     read = []
-    monkeypatch.setattr(modelfolder, "sha256_of", read.append)
     if is_signed:  # and vouches for what is there, as far as anything can
         extra = {f"{name}/x": "0" * 64 for name in "abc"}
         sign(folder, lambda manifest: manifest["files"].update(extra))
+    monkeypatch.setattr(manifests, "sha256_of", read.append)
     spoil(folder)
     try:
         with pytest.raises(ModelFolderError, match=reason) as caught:
@@ -254,7 +253,7 @@ def test_fault_85_loops_and_trees_are_refused_in_bounded_time(
 
 def test_fault_85_what_is_not_listed_is_refused_before_anything_is_read(folder, monkeypatch):
     read = []
-    monkeypatch.setattr(modelfolder, "sha256_of", read.append)
+    monkeypatch.setattr(manifests, "sha256_of", read.append)
     with (folder / "huge.bin").open("wb") as file:
         file.truncate(1 << 40)  # a tebibyte of zeros that takes no room
     with pytest.raises(ModelFolderError, match="unknown to it"):
@@ -272,10 +271,10 @@ def test_fault_85_a_huge_file_is_refused_before_it_is_read(folder, monkeypatch, 
         file.truncate(1 << 40)  # a tebibyte of zeros that takes no room
     replace.rename(place)
     read = []
-    monkeypatch.setattr(modelfolder, "sha256_of", read.append)
-    if is_signed:  # vouches for it, or is of a version that counted no bytes
+    if is_signed:  # vouches for it, as a version did that counted no bytes
         monkeypatch.setattr(manifests, "sha256_of", lambda path: "0" * 64)
         sign(folder, lambda manifest: manifest.pop("sizes"))
+    monkeypatch.setattr(manifests, "sha256_of", read.append)
     with pytest.raises(ModelFolderError, match=reason) as caught:
         load_model(folder)
     assert caught.value.exit_code == 4
