@@ -23,6 +23,12 @@ MISSING_WORDS = ("na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nil", "?",
 BOOLEAN_WORDS = (("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"))
 """Lower-case pairs that make a boolean column."""
 
+BOOLEAN_MEANING = {word: i for pair in (*BOOLEAN_WORDS, "01") for i, word in enumerate(pair)} | {
+    "0.0": 0,
+    "1.0": 1,
+}
+"""What each lower-case text of a boolean column says."""
+
 _CURRENCY = r"[$€£¥₹]|USD|EUR|GBP|CHF"
 _SPACE = "\\s\u00a0\u2009\u202f"  # the regex engine's \\s is ASCII only
 _AFFIX = rf"[{_SPACE}]*(?:{_CURRENCY}|%)?[{_SPACE}]*"
@@ -35,7 +41,9 @@ _NUMBER = {
     ",": rf"^[-+]?{_AFFIX}[-+]?(?:[1-9]\d{{0,2}}(?:[.{_SPACE}'_]\d{{3}})+(?:,\d*)?"
     rf"|\d+,?\d*|,\d+){_EXPONENT}{_AFFIX}$",
 }
-_ISO = "ISO8601"
+_SIGNS = rf"{_CURRENCY}|[%{_SPACE}'_+]"
+ISO = "ISO8601"
+"""The format of a date column whose texts are in ISO form; else it is one of `strptime`."""
 _DATE_FORMATS = (
     "%Y/%m/%d",
     "%Y.%m.%d",
@@ -180,6 +188,11 @@ def _plain_numbers(texts: pa.Array) -> pa.Array | None:
         return None
 
 
+def number_reading(mark: str) -> tuple[str, str]:
+    """Gives the regular expressions of a number with this decimal mark, and of its other signs."""
+    return _NUMBER[mark], _SIGNS
+
+
 def _has_one_unit(texts: pa.Array) -> bool:
     percent = pc.sum(pc.match_substring(texts, "%")).as_py() or 0
     units = pc.extract_regex(texts, f"(?P<unit>{_CURRENCY})").drop_null()
@@ -197,7 +210,7 @@ def parse_numbers(texts: pa.Array, form: str) -> Floats:
         mark = "," if form == "," else "."
         is_number = pc.match_substring_regex(texts, _NUMBER[mark])
         kept = pc.if_else(is_number, texts, None)
-        bare = pc.replace_substring_regex(kept, rf"{_CURRENCY}|[%{_SPACE}'_+]", "")
+        bare = pc.replace_substring_regex(kept, _SIGNS, "")
         bare = pc.replace_substring(bare, "." if mark == "," else ",", "")
         plain = pc.replace_substring(bare, ",", ".").cast(pa.float64())
     return _as_floats(plain)
@@ -217,10 +230,8 @@ def boolean_words(texts: pa.Array) -> tuple[str, str] | None:
 
 def parse_booleans(texts: pa.Array) -> Floats:
     """Gives (k,) 1.0 for what says true, 0.0 for what says false (any pair, 0, 1), else NaN."""
-    meaning = {word: float(i) for pair in BOOLEAN_WORDS for i, word in enumerate(pair)}
-    meaning |= {"0": 0.0, "1": 1.0, "0.0": 0.0, "1.0": 1.0}
     words = (text.lower() for text in texts.to_pylist())
-    return np.array([meaning.get(word, np.nan) for word in words], dtype=np.float64)
+    return np.array([BOOLEAN_MEANING.get(word, np.nan) for word in words], dtype=np.float64)
 
 
 def date_format(texts: pa.Array) -> str | None:
@@ -232,7 +243,7 @@ def date_format(texts: pa.Array) -> str | None:
     head = texts[:_SAMPLE]
     if not pc.all(pc.match_substring_regex(head, _DATE_SHAPE)).as_py():
         return None
-    for form in (_ISO, *_DATE_FORMATS):
+    for form in (ISO, *_DATE_FORMATS):
         if _all_dates(head, form) and _all_dates(texts, form):
             return form
     return None
@@ -244,7 +255,7 @@ def has_mixed_dates(texts: pa.Array) -> bool:
     if not len(head) or not pc.all(pc.match_substring_regex(head, _DATE_SHAPE)).as_py():
         return False
     known = np.zeros(len(head), dtype=bool)
-    for form in (_ISO, *_DATE_FORMATS):
+    for form in (ISO, *_DATE_FORMATS):
         known |= parse_dates(head, form) >= _EARLIEST
     return bool(known.all())
 
@@ -255,14 +266,14 @@ def _all_dates(texts: pa.Array, form: str) -> bool:
 
 def parse_dates(texts: pa.Array, form: str) -> np.ndarray[Any, Any]:
     """Gives (k,) ``datetime64[us]`` in UTC; NaT for what is no date in this format."""
-    if form != _ISO:
+    if form != ISO:
         return _as_datetimes(pc.strptime(texts, form, "us", error_is_null=True))
     for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
         try:
             return _as_datetimes(texts.cast(kind))
         except pa.ArrowInvalid:
             continue
-    dates = pd.to_datetime(texts.to_pandas(), format=_ISO, errors="coerce", utc=True)
+    dates = pd.to_datetime(texts.to_pandas(), format=ISO, errors="coerce", utc=True)
     return np.asarray(dates.dt.tz_localize(None), dtype="datetime64[us]")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from autometa import __version__
 from autometa.combination import Combination, combination_of
@@ -14,7 +15,8 @@ from autometa.onnxgraph.answer import Answer
 from autometa.onnxgraph.graph import DATE, NUMBER, TEXT
 from autometa.onnxgraph.nodes import DEFAULT_OPSET
 from autometa.onnxgraph.sources import MISSING_DATE
-from autometa.text_values import MISSING_WORDS
+from autometa.schema import Schema
+from autometa.text_values import BOOLEAN_MEANING, MISSING_WORDS, number_reading
 
 DATE_INPUT = f"microseconds since 1970-01-01 UTC, {MISSING_DATE} = missing"
 _SPARE_KINDS = {"categorical": TEXT, "numeric": NUMBER, "boolean": NUMBER, "date": DATE}
@@ -25,8 +27,8 @@ def write_onnx(predictor: Predictor, path: Path, *, opset: int = DEFAULT_OPSET) 
 
     Inputs are the columns that a model reads, or images, see `OnnxGraph`. Outputs are ``label``
     (n,), as the user wrote the labels, and ``probabilities`` (n, n_classes); or ``value`` (n, 1).
-    Its metadata say which input each column is, the texts of booleans, and how dates were written;
-    or the shape of an image.
+    Its metadata say which input each column is, and how its texts are read; or the shape of an
+    image.
 
     Args:
         predictor: A loaded model folder.
@@ -37,9 +39,7 @@ def write_onnx(predictor: Predictor, path: Path, *, opset: int = DEFAULT_OPSET) 
         NotApplicable: If a part cannot be written; names the trial, its learner and the reason.
     """
     schema = predictor.schema
-    dates = {c.name: c.format for c in schema if c.kind == "date"}
     categories = {c.name: c.categories for c in schema if c.kind == "categorical"}
-    booleans = {c.name: c.categories for c in schema if c.kind == "boolean" and c.categories}
     graph = OnnxGraph(opset=opset, categories=categories, image_shape=predictor.image_shape)
     members = [_outputs(predictor, graph, index) for index in range(len(predictor.members))]
     is_regression = predictor.problem == "regression"
@@ -56,12 +56,23 @@ def write_onnx(predictor: Predictor, path: Path, *, opset: int = DEFAULT_OPSET) 
             "autometa": __version__,
             "name": str(predictor.manifest.get("name", "")),
             "predicts": str(predictor.manifest.get("target", "")),
-            "booleans": json.dumps(booleans),
-            "missing": json.dumps(MISSING_WORDS),
-            "dates": json.dumps(dates),
+            "reading": json.dumps(_reading(schema)),
             "date": DATE_INPUT,
         },
     )
+
+
+def _reading(schema: Schema) -> dict[str, Any]:
+    """Gives what a program that has no schema needs to read texts as the model folder does."""
+    marks = {c.name: c.decimal for c in schema if c.kind == "numeric" and c.decimal}
+    return {
+        "missing": MISSING_WORDS,
+        "booleans": [c.name for c in schema if c.kind == "boolean"],
+        "words": BOOLEAN_MEANING,
+        "numbers": marks,
+        "marks": {mark: number_reading(mark) for mark in sorted({*marks.values()})},
+        "dates": {c.name: c.format for c in schema if c.kind == "date"},
+    }
 
 
 def _combination(predictor: Predictor) -> Combination:

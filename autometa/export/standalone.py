@@ -6,6 +6,7 @@ python predict.py rows.csv > predictions.csv   predicts rows; python predict.py 
 import csv
 import json
 import math
+import re
 import sys
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -16,8 +17,8 @@ import numpy as np
 import onnxruntime
 
 HERE, BIGGEST = Path(__file__).parent, float(np.finfo(np.float32).max)
-BATCH = 512
 EPOCH, MISSING_DATE = datetime.fromisoformat("1970-01-01T00:00:00+00:00"), -(2**63)
+BATCH = 512
 
 
 class Model:
@@ -27,28 +28,23 @@ class Model:
         self.session = onnxruntime.InferenceSession(str(path), options)
         properties = self.session.get_modelmeta().custom_metadata_map
         self.columns = json.loads(properties["columns"])
-        self.missing = json.loads(properties["missing"])  # words, where a number is due
-        self.booleans = json.loads(properties["booleans"])
-        self.dates = json.loads(properties["dates"])  # how a column writes them
+        # How texts are read: words for a missing value where none is expected; words of booleans;
+        # by column the form of dates, and the decimal mark of numbers with signs of groups or units
+        self.reading = json.loads(properties["reading"])
+        self.readers = {"text": self.text, "number": self.number, "date": self.moment}
 
     def predict(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """Gives the outputs by name for dicts of raw values; None or "" is missing.
 
         A date is a `date`, a `datetime` (UTC where it has no zone), a `numpy.datetime64`, or a
-        text as the column was written or in ISO form.
+        text as the column was written or in ISO form. What cannot be read is a ValueError.
         """
+        types = {"text": object, "number": np.float32, "date": np.int64}
         feeds: dict[str, Any] = {}
         for c in self.columns:
-            values = [row[c["column"]] for row in rows]
-            if c["kind"] == "text":
-                texts = [["" if value is None else str(value).strip()] for value in values]
-                feeds[c["input"]] = np.array(texts, object)
-            elif c["kind"] == "date":
-                moments = [[self.moment(value, c["column"])] for value in values]
-                feeds[c["input"]] = np.array(moments, np.int64)
-            else:
-                numbers = [[self.number(value, c["column"])] for value in values]
-                feeds[c["input"]] = np.array(numbers, np.float32)
+            name, read = c["column"], self.readers[c["kind"]]
+            values = [[read(row[name], name)] for row in rows]
+            feeds[c["input"]] = np.array(values, types[c["kind"]]).reshape(len(rows), 1)
         names = [output.name for output in self.session.get_outputs()]
         parts = [  # a few rows at a time, since what lies between may be far wider than a row
             self.session.run(None, {key: feed[at : at + BATCH] for key, feed in feeds.items()})
@@ -56,27 +52,43 @@ class Model:
         ]
         return {name: np.concatenate(values) for name, values in zip(names, zip(*parts))}
 
+    def text(self, value: Any, column: str) -> str:
+        if isinstance(value, float):  # a column of whole numbers with gaps holds floats
+            value = None if math.isnan(value) else int(value) if value.is_integer() else value
+        return "" if value is None else str(value).strip()
+
     def number(self, value: Any, column: str) -> float:
-        false, true = self.booleans.get(column, ("False", "True"))
-        if str(value).strip().lower() in self.missing:
+        text = str(value).strip()
+        if text.lower() in self.reading["missing"]:
             return math.nan
-        number = float({false: 0.0, true: 1.0}.get(value, value))
+        if column in self.reading["booleans"]:
+            if (truth := self.reading["words"].get(text.lower())) is None:
+                raise ValueError(f"column {column!r} holds true or false, not {value!r}")
+            return float(truth)
+        if isinstance(value, str) and column in self.reading["numbers"]:
+            decimal = self.reading["numbers"][column]
+            form, signs = self.reading["marks"][decimal]
+            if re.fullmatch(form, text) is None:
+                raise ValueError(f"column {column!r} holds numbers, not {value!r}")
+            text = re.sub(signs, "", text).replace("." if decimal == "," else ",", "")
+            value = text.replace(",", ".")
+        number = float(value)
         return max(-BIGGEST, min(BIGGEST, number)) if math.isfinite(number) else math.nan
 
     def moment(self, value: Any, column: str) -> int:
         """Gives microseconds since 1970-01-01 UTC; the least is missing, as NumPy's NaT."""
         if isinstance(value, np.datetime64):
             return int(value.astype("datetime64[us]").astype(np.int64))
-        if str(value).strip().lower() in ("nat", *self.missing):
+        if str(value).strip().lower() in ("nat", *self.reading["missing"]):
             return MISSING_DATE
         if isinstance(value, str):
-            value = self.read(value.strip(), self.dates[column])
+            value = self.date(value.strip(), self.reading["dates"][column])
         if not isinstance(value, datetime):
             value = datetime(value.year, value.month, value.day)
         zoned: datetime = value if value.tzinfo else value.replace(tzinfo=EPOCH.tzinfo)
         return (zoned - EPOCH) // timedelta(microseconds=1)
 
-    def read(self, text: str, form: str) -> datetime:
+    def date(self, text: str, form: str) -> datetime:
         with suppress(ValueError):
             if form != "ISO8601":
                 return datetime.strptime(text, form)
@@ -86,7 +98,7 @@ class Model:
 if __name__ == "__main__":
     model = Model()
     if len(sys.argv) > 1:
-        with open(sys.argv[1], encoding="utf-8", newline="") as file:
+        with open(sys.argv[1], encoding="utf-8-sig", newline="") as file:
             outputs = model.predict(list(csv.DictReader(file)))
         writer = csv.writer(sys.stdout)
         writer.writerow(outputs)

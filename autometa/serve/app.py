@@ -25,6 +25,7 @@ from autometa.serve.faults import BadRequestError
 from autometa.serve.gate import Gate, RateLimit
 from autometa.serve.inputs import Inputs
 from autometa.serve.metrics import Metrics
+from autometa.serve.page import HEADERS, page
 from autometa.serve.table import JSON, read_table
 
 _log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ def make_app(
     app = _application(predictor, batcher)
     _add_predict(app, predictor, inputs, batcher, limits)
     _add_views(app, facts, metrics)
+    _add_page(app, needs_token=token is not None)
     _add_faults(app)
     return Gate(app, metrics, token=token, limit=RateLimit(limits.per_second), paths=PATHS)
 
@@ -90,6 +92,7 @@ def _application(predictor: Predictor, batcher: Batcher) -> FastAPI:
         title=f"autometa: {predictor.manifest.get('name', 'model')}",
         version=autometa.__version__,
         description=f"Predicts {predictor.manifest.get('target', 'the target')}.",
+        docs_url=None,  # FastAPI's own pages fetch scripts of another host
         redoc_url=None,
         lifespan=lifespan,
     )
@@ -123,6 +126,13 @@ def _add_views(app: FastAPI, facts: Mapping[str, Any], metrics: Metrics) -> None
     async def measure() -> Response:
         """Give counts and times for Prometheus."""
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _add_page(app: FastAPI, *, needs_token: bool) -> None:
+    @app.get("/docs", include_in_schema=False)
+    async def show(request: Request) -> Response:
+        text = page(app.openapi(), str(request.base_url), needs_token=needs_token)
+        return Response(text, headers=HEADERS, media_type="text/html")
 
 
 def _json(content: Mapping[str, Any], status: int = 200, **options: Any) -> Response:

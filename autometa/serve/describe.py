@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from autometa.columns import Column
 from autometa.modelfolder import Predictor
 from autometa.serve.table import CSV, JSON
+from autometa.text_values import ISO
 
 MAX_CATEGORIES = 100
 """Categories of a column that are listed; of more, the number is told."""
@@ -81,10 +85,14 @@ def operation(predictor: Predictor, columns: Sequence[Column], max_rows: int) ->
         "additionalProperties": False,
     }
     table = {"type": "string", "description": "A header line with the columns, then the rows."}
+    example = {column.name: _example(column) for column in columns}
     return {
         "requestBody": {
             "required": True,
-            "content": {JSON: {"schema": body}, CSV: {"schema": table}},
+            "content": {
+                JSON: {"schema": body, "example": {"rows": [example]}},
+                CSV: {"schema": table, "example": _csv(example)},
+            },
         },
         "responses": {
             "200": _answer("Predictions, in the order of the rows.", _prediction(predictor)),
@@ -100,6 +108,31 @@ def _value(column: Column) -> dict[str, Any]:
     if column.kind == "date":
         entry["description"] = f"Format: {column.format}"
     return entry
+
+
+def _example(column: Column) -> Any:
+    """Gives a value that the column takes."""
+    match column.kind:
+        case "numeric":
+            return 1.5
+        case "boolean":
+            return True
+        case "categorical":
+            return column.categories[0] if column.categories else None
+        case "date":
+            moment = datetime(2024, 2, 29, 12, 30)
+            return moment.isoformat(" ") if column.format == ISO else moment.strftime(column.format)
+        case _:
+            return "some words"
+
+
+def _csv(row: Mapping[str, Any]) -> str:
+    """Gives a header line and the values of a row."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(row)
+    writer.writerow("" if value is None else value for value in row.values())
+    return out.getvalue()
 
 
 def _answer(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:

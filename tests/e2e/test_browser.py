@@ -174,3 +174,29 @@ def test_link_leads_to_the_search_its_trials_charts_report_and_registered_model(
             f"{base}#/compare-runs?runs={listed}&experiments={experiments}", "Parallel Coordinates"
         )
         assert wait_until(lambda: browser.run("return document.querySelector('.parcoords')"), 60)
+
+
+def test_the_page_of_the_server_reads_without_a_network(place: Any, browser: Browser) -> None:
+    place.task(search={"learners": ["logistic"], "prior": "none"}, budget={"trials": 1})
+    model = place.optimize()["model"]
+    process = place.start("serve", model, "--json", "--port", "0")
+    try:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["docs"]
+        # Every name of another host is unknown: what the page would fetch there, it misses.
+        browser.driver.execute_cdp_cmd("Network.enable", {})
+        blocked = {"urls": ["https://*", "*cdn*"]}
+        browser.driver.execute_cdp_cmd("Network.setBlockedURLs", blocked)
+        for width in (400, 1200):
+            browser.resize(width)
+            text = browser.open(url, "/predict")
+            for shown in ("POST /predict", "GET /health", "GET /metadata", "GET /metrics", "curl"):
+                assert shown in text
+            assert browser.run("return document.documentElement.scrollWidth") <= width
+        fetched = browser.run("return performance.getEntriesByType('resource').map(e => e.name)")
+        assert [name for name in fetched if not name.startswith("data:")] == []
+        assert browser.complaints() == []
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()

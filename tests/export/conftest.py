@@ -77,3 +77,25 @@ def make_folder(tmp_path):
         return modelfolder.write(tmp_path / "model", header, members), raw
 
     return make
+
+
+@pytest.fixture
+def make_model_of(tmp_path):
+    """Gives a function that writes a model folder of one regression on a raw table."""
+
+    def make(raw):
+        schema = Schema.infer(raw)
+        X, y = schema.apply(raw), np.arange(len(raw), dtype=float)
+        model = resolve(SPECS["ridge"].factory)({}).fit(
+            TrainingData(X, y, None), FitContext(rng=np.random.default_rng(0))
+        )
+        place = tmp_path / "part"
+        place.mkdir()
+        model.save(place)
+        models = [(place, f"{type(model).__module__}:{type(model).__name__}")]
+        header = {"name": "test", "problem": "regression", "classes": [], "target": "y"}
+        header |= {"schema": schema.to_json(), "requires": {}}
+        member = modelfolder.Member(0, 1.0, "ridge", models)
+        return modelfolder.write(tmp_path / "folder", header, [member])
+
+    return make

@@ -219,14 +219,19 @@ def test_command_names_what_cannot_be_exported(make_folder):
     assert "column 'note' is encoded as text" in done.stderr
 
 
+def standalone(folder):
+    """Imports the script of an export."""
+    spec = importlib.util.spec_from_file_location("standalone", folder / "predict.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_standalone_script_reads_dates_of_any_type(make_folder, tmp_path):
     folder, raw = make_folder(learners=("lightgbm",))
     predictor = load_model(folder)
     export_model(predictor, tmp_path / "edge")
-    spec = importlib.util.spec_from_file_location("standalone", tmp_path / "edge" / "predict.py")
-    standalone = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(standalone)
-    model = standalone.Model()
+    model = standalone(tmp_path / "edge").Model()
     moment = datetime(2020, 2, 29, 13, 5, tzinfo=UTC)
     same = [
         "29/02/2020 13:05",
@@ -246,6 +251,32 @@ def test_standalone_script_reads_dates_of_any_type(make_folder, tmp_path):
     rows = raw.astype(object).where(raw.notna(), None).to_dict("records")
     got = model.predict(rows)["probabilities"]
     np.testing.assert_allclose(got, predictor.predict_proba(raw), atol=1e-6)
+
+
+def test_standalone_script_reads_texts_as_the_model_does(tmp_path, make_model_of):
+    raw = pd.DataFrame(
+        {
+            "price": [f"{i}.{i:03},50 €" for i in range(100, 140)],
+            "sold": ["yes", "no"] * 20,
+            "rooms": pd.Series([1.0, 2.0, 3.0, None] * 10).astype("category"),
+        }
+    )
+    predictor = load_model(make_model_of(raw))
+    export_model(predictor, tmp_path / "edge")
+    model = standalone(tmp_path / "edge").Model()
+    assert {c.name: c.kind for c in predictor.schema}["rooms"] == "categorical"
+    rows = pd.DataFrame(
+        {
+            "price": ["1.234", "7,5", "100.000,00 EUR", "", " NA "],
+            "sold": ["TRUE", "no", "1", "y", None],
+            "rooms": [1.0, 2.0, 3.0, float("nan"), 4.0],
+        }
+    ).astype(object)
+    got = model.predict(rows.to_dict("records"))["value"][:, 0]
+    np.testing.assert_allclose(got, predictor.predict(rows), rtol=1e-5)
+    for column, value in (("price", "1,2.3"), ("price", "dear"), ("sold", "2"), ("sold", "maybe")):
+        with pytest.raises(ValueError, match=column):
+            model.number(value, column)
 
 
 @pytest.mark.slow

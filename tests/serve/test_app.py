@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from autometa.errors import ModelFolderError
+from autometa.modelfolder import load_model
 from autometa.serve.app import Limits, make_app
 
 
@@ -105,7 +106,33 @@ def test_the_openapi_document_has_the_columns_and_the_page_shows_it(client):
     row = content["application/json"]["schema"]["properties"]["rows"]["items"]
     assert row["required"] == ["size", "colour", "is_new", "sold", "note"]
     assert set(content) == {"application/json", "text/csv"}
-    assert "openapi.json" in client.get("/docs").text
+    answer = client.get("/docs")
+    assert "openapi.json" in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    for text in ("POST</b> /predict", "GET</b> /health", "colour", "text/csv"):
+        assert text in answer.text
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/csv"])
+def test_the_examples_of_the_document_are_answered(client, kind):
+    document = client.get("/openapi.json").json()
+    example = document["paths"]["/predict"]["post"]["requestBody"]["content"][kind]["example"]
+    content = example if isinstance(example, str) else json.dumps(example)
+    answer = client.post("/predict", content=content, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["notes"]) == (200, []), answer.text
+    assert len(answer.json()["predictions"]) == 1
+
+
+def test_names_of_columns_are_texts_on_the_page(run_app, make_folder, tmp_path):
+    name = "<script>alert('x')</script>"
+    raw = pd.DataFrame({name: np.arange(20.0), "c": ["</pre><b>'\"", "b"] * 10})
+    place = make_folder(tmp_path, raw, np.arange(20) % 2, ["no", "yes"])
+    with run_app(make_app(load_model(place), token="t" * 20)) as client:
+        page = client.get("/docs", headers={"Authorization": "Bearer " + "t" * 20}).text
+    assert "<script" not in page
+    assert "</pre><b>" not in page
+    assert "&lt;script&gt;" in page
+    assert "Bearer TOKEN" in page
 
 
 def asked(client, row):
