@@ -46,9 +46,12 @@ class Model:
             values = [[read(row[name], name)] for row in rows]
             feeds[c["input"]] = np.array(values, types[c["kind"]]).reshape(len(rows), 1)
         names = [output.name for output in self.session.get_outputs()]
-        parts = [  # a few rows at a time, since what lies between may be far wider than a row
-            self.session.run(None, {key: feed[at : at + BATCH] for key, feed in feeds.items()})
-            for at in range(0, max(1, len(rows)), BATCH)
+        # A few rows at a time, since what lies between may be far wider than a row; some files take
+        # a single one.
+        step = 1 if self.session.get_inputs()[0].shape[0] == 1 else BATCH
+        parts = [
+            self.session.run(None, {key: feed[at : at + step] for key, feed in feeds.items()})
+            for at in range(0, max(1, len(rows)), step)
         ]
         return {name: np.concatenate(values) for name, values in zip(names, zip(*parts))}
 

@@ -33,9 +33,12 @@ class Model:
             found = f"{images.dtype} {images.shape[1:]}"
             raise SystemExit(f"images must be uint8 of the shape {self.shape}, not {found}")
         names = [output.name for output in self.session.get_outputs()]
-        parts = [  # a few at a time, since what lies between may be far larger than an image
-            self.session.run(None, {"images": images[at : at + BATCH]})
-            for at in range(0, max(1, len(images)), BATCH)
+        # A few at a time, since what lies between may be far larger than an image; some files take
+        # a single one.
+        step = 1 if self.session.get_inputs()[0].shape[0] == 1 else BATCH
+        parts = [
+            self.session.run(None, {"images": images[at : at + step]})
+            for at in range(0, max(1, len(images)), step)
         ]
         return {name: np.concatenate(values) for name, values in zip(names, zip(*parts))}
 

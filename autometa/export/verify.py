@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from autometa.images import Rows
 
 N_CALLS = 200
+N_ALONE = 16  # rows that are also asked for one by one
 _MEASURED = ("latency_ms", "latency_p99_ms", "load_ms", "memory_mib", "reference_ms")
 _PROBE_SECONDS = 60.0
 
@@ -37,10 +38,12 @@ def compare(predictor: Predictor, file: OnnxFile, raw: Rows) -> float:
             the probabilities leave no doubt.
     """
     expected = predictor.average(predictor.canonical(raw))
-    got = file.predict(raw)
-    apart = difference(expected, got["value" if "value" in got else "probabilities"])
+    got = file.run(feeds := file.feeds(raw))
+    name = "value" if "value" in got else "probabilities"
+    apart = difference(expected, got[name])
     if apart > TOLERANCE:
         raise NotApplicable(f"the file differs from its source by {apart:.3g}")
+    _check_alone(file, feeds, got[name])
     if "label" in got:
         best = np.sort(expected, axis=1)[:, -2:]
         is_sure = best[:, 1] - best[:, 0] > 2 * TOLERANCE
@@ -48,6 +51,19 @@ def compare(predictor: Predictor, file: OnnxFile, raw: Rows) -> float:
         if (labels != got["label"].astype(object))[is_sure].any():
             raise NotApplicable("the file gives other labels than its source")
     return apart
+
+
+def _check_alone(file: OnnxFile, feeds: Mapping[str, Any], answers: np.ndarray[Any, Any]) -> None:
+    """Checks that a device, which asks for one row, gets what many rows at once got."""
+    for row in np.unique(np.linspace(0, len(answers) - 1, N_ALONE).astype(int)).tolist():
+        found = file.run({name: values[[row]] for name, values in feeds.items()})
+        alone = found["value" if "value" in found else "probabilities"]
+        is_value = "value" in found
+        apart = difference(answers[row] if is_value else answers[[row]], alone)
+        if apart > TOLERANCE:
+            raise NotApplicable(
+                f"the answer of a row depends on the rows beside it, by {apart:.3g}"
+            )
 
 
 def measure(path: Path, feeds: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,21 +70,27 @@ def run_batches(
     """Gives the outputs for any number of rows, `BATCH_ROWS` at a time.
 
     Nodes between may be far wider than a row: as wide as there are training rows, if the distance
-    to each of them is computed. So memory does not grow with the rows.
+    to each of them is computed. So memory does not grow with the rows. A file that takes a single
+    row gets one at a time.
 
     Args:
         session: An ``InferenceSession``.
         outputs: Their names.
         feeds: As `feeds_of` gives them; at least one row.
     """
-    n_rows, batch = len(next(iter(feeds.values()))), BATCH_ROWS
+    n_rows, step = len(next(iter(feeds.values()))), BATCH_ROWS
     if set(feeds) == {IMAGES} and feeds[IMAGES].ndim == 4:
-        batch = BATCH_IMAGES
-    if n_rows <= batch:
+        step = BATCH_IMAGES
+    if session.get_inputs()[0].shape[0] == 1:
+        step = 1
+    if n_rows <= step and n_rows:
         return list(session.run(outputs, dict(feeds)))
+    if not n_rows and step == 1:
+        found = {output.name: output.shape[1:] for output in session.get_outputs()}
+        return [np.zeros((0, *found[name])) for name in outputs]
     parts = [
-        session.run(outputs, {key: feed[at : at + batch] for key, feed in feeds.items()})
-        for at in range(0, n_rows, batch)
+        session.run(outputs, {key: feed[at : at + step] for key, feed in feeds.items()})
+        for at in range(0, max(1, n_rows), step)
     ]
     return [np.concatenate(values) for values in zip(*parts, strict=True)]
 
@@ -120,9 +126,13 @@ class OnnxFile:
         return {IMAGES: raw} if isinstance(raw, np.ndarray) else feeds_of(self.columns, raw)
 
     def predict(self, raw: Rows) -> dict[str, np.ndarray[Any, Any]]:
-        """Gives the outputs by name."""
+        """Gives the outputs by name, for raw rows or images."""
+        return self.run(self.feeds(raw))
+
+    def run(self, feeds: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
+        """Gives the outputs by name, for what `feeds` gave."""
         names = [output.name for output in self._session.get_outputs()]
-        return dict(zip(names, run_batches(self._session, names, self.feeds(raw)), strict=True))
+        return dict(zip(names, run_batches(self._session, names, feeds), strict=True))
 
     def average(self, X: Rows) -> np.ndarray[Any, Any]:
         """Gives (n,) values or (n, n_classes) probabilities of canonical rows or images."""

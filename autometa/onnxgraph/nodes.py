@@ -20,6 +20,11 @@ OLDEST_OPSET = 15
 """Of ai.onnx. From 21 on (ai.onnx.ml 5) trees are written in less than half the bytes."""
 
 
+ACROSS_ROWS = frozenset({"DynamicQuantizeLinear"})
+"""Operators that look at all rows at once: a file with one takes a single row, so that no answer
+depends on the rows beside it."""
+
+
 @dataclass(slots=True)
 class Nodes:
     """What a graph consists of, in the order of its computation.
@@ -92,7 +97,8 @@ class Nodes:
         """Gives the ``ModelProto``.
 
         Args:
-            inputs: Name and type (``float``, ``int64``, ``string`` or ``uint8``).
+            inputs: Name and type (``float``, ``int64``, ``string`` or ``uint8``); of one row where
+                an operator is of `ACROSS_ROWS`.
             outputs: Name, type and width; None is (n,).
             properties: Kept as metadata.
             shapes: Of a row of each input that is not (1,).
@@ -108,6 +114,7 @@ class Nodes:
             "uint8": TensorProto.UINT8,
         }
         rows = shapes or {}
+        n: str | int = 1 if any(op in ACROSS_ROWS for op, *_ in self.nodes) else "n"
         graph = helper.make_graph(
             [
                 helper.make_node(op, ins, outs, domain=domain or None, **_attributes(attributes))
@@ -115,12 +122,12 @@ class Nodes:
             ],
             "autometa",
             [
-                helper.make_tensor_value_info(name, kinds[kind], ["n", *rows.get(name, (1,))])
+                helper.make_tensor_value_info(name, kinds[kind], [n, *rows.get(name, (1,))])
                 for name, kind in inputs
             ],
             [
                 helper.make_tensor_value_info(
-                    name, kinds[kind], ["n"] if width is None else ["n", width]
+                    name, kinds[kind], [n] if width is None else [n, width]
                 )
                 for name, kind, width in outputs
             ],

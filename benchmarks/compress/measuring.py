@@ -93,14 +93,14 @@ class File:
     @cached_property
     def losses(self) -> Array:
         """(n_rows,) squared errors, or log losses, of the file itself."""
-        from autometa.onnxgraph.feeds import open_session
+        from autometa.onnxgraph.feeds import open_session, run_batches
 
         session = open_session(str(self.path))
         answer = "value" if self.is_regression else "probabilities"
         parts = []
         for start in range(0, len(self.X), BATCH):
             feeds = self.feeds(self.X[start : start + BATCH], session)
-            parts.append(session.run([answer], feeds)[0])
+            parts.append(run_batches(session, [answer], feeds)[0])
         found = np.concatenate(parts).astype(np.float64)
         if self.is_regression:
             return np.square(found[:, 0] - self.y)

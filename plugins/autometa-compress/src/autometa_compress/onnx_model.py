@@ -66,8 +66,12 @@ class OnnxNetwork(Model):
         """Gives this model with another graph; itself it stays as it was."""
 
     def raw(self, Z: Array) -> Array:
-        """Gives (n, k) what the graph says of encoded rows."""
-        parts = [Z[start : start + _BATCH] for start in range(0, max(len(Z), 1), _BATCH)]
+        """Gives (n, k) what the graph says of encoded rows.
+
+        What a dynamic graph makes of a row would depend on the rows beside it.
+        """
+        step = 1 if len(Z) and b"DynamicQuantizeLinear" in self.core else _BATCH
+        parts = [Z[start : start + step] for start in range(0, max(len(Z), 1), step)]
         raw: Array = np.concatenate([self.session.run([OUTPUT], {INPUT: Z})[0] for Z in parts])
         return raw
 
