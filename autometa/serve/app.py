@@ -94,6 +94,7 @@ def _application(predictor: Predictor, batcher: Batcher) -> FastAPI:
         description=f"Predicts {predictor.manifest.get('target', 'the target')}.",
         docs_url=None,  # FastAPI's own pages fetch scripts of another host
         redoc_url=None,
+        redirect_slashes=False,  # redirects name the host that the client claims
         lifespan=lifespan,
     )
 
@@ -131,7 +132,10 @@ def _add_views(app: FastAPI, facts: Mapping[str, Any], metrics: Metrics) -> None
 def _add_page(app: FastAPI, *, needs_token: bool) -> None:
     @app.get("/docs", include_in_schema=False)
     async def show(request: Request) -> Response:
-        text = page(app.openapi(), str(request.base_url), needs_token=needs_token)
+        # What a client calls this server may be anything; where it listens is known.
+        host, port = request.scope.get("server") or ("127.0.0.1", 8000)
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        text = page(app.openapi(), url, needs_token=needs_token)
         return Response(text, headers=HEADERS, media_type="text/html")
 
 

@@ -20,7 +20,9 @@ class BadRequestError(DataError):
         message: What is wrong, one sentence.
         hint: What to send instead.
         status: The HTTP status, 400 to 499, or 503 for a server that is busy.
-        problems: For each wrong value its place, column, what was expected and what was got.
+        problems: For each wrong value its place, column, what was expected and what was got; the
+            first ones suffice.
+        n_problems: How many there are in all.
         headers: Of the answer.
     """
 
@@ -31,11 +33,13 @@ class BadRequestError(DataError):
         hint: str = "",
         status: int = 400,
         problems: Sequence[Mapping[str, str]] = (),
+        n_problems: int = 0,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.problems = tuple(problems)
+        self.n_problems = max(n_problems, len(self.problems))
         self.headers = dict(headers or {})
 
     def to_json(self) -> dict[str, Any]:
@@ -43,18 +47,19 @@ class BadRequestError(DataError):
         body: dict[str, Any] = {"error": str(self)}
         if self.problems:
             body["problems"] = [dict(problem) for problem in self.problems[:MAX_PROBLEMS]]
-            body["n_problems"] = len(self.problems)
+            body["n_problems"] = self.n_problems
         return body
 
 
-def unfit(problems: Sequence[Mapping[str, str]]) -> BadRequestError:
+def unfit(problems: Sequence[Mapping[str, str]], n_problems: int) -> BadRequestError:
     """Gives the refusal of rows that do not fit the schema.
 
     Args:
         problems: At least one, each with ``where``, ``column``, ``expected`` and ``got``.
+        n_problems: How many there are in all.
     """
     first = problems[0]
-    more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
+    more = f" ({n_problems - 1} more problems)" if n_problems > 1 else ""
     message = (
         f"{first['where']}, column {show(first['column'])}: expected {first['expected']}, got"
         f" {first['got']}{more}."
@@ -64,6 +69,7 @@ def unfit(problems: Sequence[Mapping[str, str]]) -> BadRequestError:
         hint="GET /metadata shows what each column takes.",
         status=422,
         problems=problems,
+        n_problems=n_problems,
     )
 
 

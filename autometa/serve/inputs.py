@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from heapq import nsmallest
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ import pandas as pd
 
 from autometa.columns import Column, read_column
 from autometa.schema import Schema
-from autometa.serve.faults import show, unfit
+from autometa.serve.faults import MAX_PROBLEMS, show, unfit
 from autometa.serve.table import Table
 from autometa.text_values import MISSING_WORDS
 
@@ -33,6 +35,7 @@ EXPECTED = {
     "text": "a text",
 }
 _MAX_NAMES = 3
+_MANY, _LONG = 100, 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class Inputs:
     def __init__(self, schema: Schema) -> None:
         self.columns = tuple(column for column in schema if column.kind != "dropped")
         self._known = frozenset(schema.all_names)
-        self._needed = tuple(column.name for column in self.columns)
+        self._needed = frozenset(column.name for column in self.columns)
         self._readers = [_reader_of(column) for column in self.columns]
 
     def read(self, table: Table) -> Rows:
@@ -84,35 +87,41 @@ class Inputs:
         """
         self._check_names(table)
         problems: list[Problem] = []
+        n_problems = 0
         values, notes = [], self._ignored(table)
         for column, read in zip(self.columns, self._readers, strict=True):
             raw = [row[column.name] for row in table.rows]
             got, wrong, n_unseen = read(raw)
-            problems += [_problem(table, index, column, raw[index]) for index in wrong]
+            n_problems += len(wrong)
+            shown = wrong[: MAX_PROBLEMS - len(problems)]
+            problems += [_problem(table, index, column, raw[index]) for index in shown]
             if n_unseen:
                 notes.append(
                     f"column {show(column.name)}: {n_unseen} unseen categories count as missing"
                 )
             values.append(got)
         if problems:
-            raise unfit(problems)
+            raise unfit(problems, n_problems)
         return Rows(tuple(values), len(table), tuple(notes))
 
     def _check_names(self, table: Table) -> None:
-        problems = [
-            {
-                "where": table.where(index),
-                "column": name,
-                "expected": "a value (null when it is missing)",
-                "got": _nearest(name, row.keys() - self._known),
-            }
-            for index, row in enumerate(table.rows)
-            if not row.keys() >= frozenset(self._needed)
-            for name in self._needed
-            if name not in row
-        ]
+        problems: list[Problem] = []
+        n_problems = 0
+        for index, row in enumerate(table.rows):
+            if not (n_lacking := len(self._needed - row.keys())):
+                continue
+            n_problems += n_lacking
+            # Anybody can send many rows that lack many columns: what is not shown is only counted.
+            lacking = (column.name for column in self.columns if column.name not in row)
+            for name in islice(lacking, MAX_PROBLEMS - len(problems)):
+                got = "no such column"
+                if len(problems) < _MAX_NAMES:
+                    got += _nearest(name, row.keys() - self._known)
+                expected = "a value (null when it is missing)"
+                where = table.where(index)
+                problems.append({"where": where, "column": name, "expected": expected, "got": got})
         if problems:
-            raise unfit(problems)
+            raise unfit(problems, n_problems)
 
     def _ignored(self, table: Table) -> list[str]:
         foreign = set().union(*(row.keys() for row in table.rows)) - self._known
@@ -125,9 +134,10 @@ class Inputs:
 
 
 def _nearest(name: str, there: Iterable[str]) -> str:
-    lowered = {other[:200].strip().lower(): other for other in sorted(there)[:1000]}
-    near = get_close_matches(name.strip().lower(), list(lowered), n=1)
-    return f"no such column (is {show(lowered[near[0]])} meant?)" if near else "no such column"
+    """Gives the name that may be meant; of a few short ones, since it takes their product."""
+    lowered = {other[:_LONG].strip().lower(): other for other in nsmallest(_MANY, there)}
+    near = get_close_matches(name[:_LONG].strip().lower(), list(lowered), n=1)
+    return f" (is {show(lowered[near[0]])} meant?)" if near else ""
 
 
 def _problem(table: Table, index: int, column: Column, value: Any) -> Problem:

@@ -38,7 +38,7 @@ def page(document: Mapping[str, Any], base_url: str, *, needs_token: bool) -> st
 
     Args:
         document: OpenAPI, as the application makes it.
-        base_url: Where this server was asked; commands are shown with it.
+        base_url: Where this server listens; commands are shown with it.
         needs_token: Whether commands have to show one.
     """
     info = document["info"]
@@ -68,7 +68,7 @@ def _operation(
 ) -> Iterator[str]:
     yield f"<h2><b>{escape(method.upper())}</b> {escape(path)}</h2>"
     yield f"<p>{escape(operation.get('description') or operation.get('summary', ''))}</p>"
-    url = base_url.rstrip("/") + path
+    url = base_url + path
     token = " -H 'Authorization: Bearer TOKEN'" if needs_token else ""
     content = operation.get("requestBody", {}).get("content", {})
     if JSON in content:

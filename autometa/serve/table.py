@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,8 +100,7 @@ def _read_json(body: bytes) -> Table:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in found if names.count(name) > 1)
+        twice = _repeated(name for name, _ in pairs)
         raise BadRequestError(f"the name {show(twice)} stands twice in one object.")
     return found
 
@@ -159,5 +158,15 @@ def _csv_rows(reader: Any, header: list[str], max_rows: int) -> Table:
 
 def _check_header(header: list[str]) -> None:
     if len(set(header)) < len(header):
-        twice = next(name for name in header if header.count(name) > 1)
+        twice = _repeated(header)
         raise BadRequestError(f"the column {show(twice)} stands twice in the header.")
+
+
+def _repeated(names: Iterable[str]) -> str:
+    """Gives the first that stands twice, in one pass: a body may have a million of them."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return ""

@@ -53,7 +53,12 @@ def test_rows_that_do_not_fit_are_422_with_each_problem(client, row):
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/predict", 405), ("POST", "/nothing", 404), ("DELETE", "/metadata", 405)],
+    [
+        ("GET", "/predict", 405),
+        ("POST", "/nothing", 404),
+        ("DELETE", "/metadata", 405),
+        ("GET", "/docs/", 404),
+    ],
 )
 def test_wrong_routes_are_refused_in_the_same_form(client, method, path, status):
     answer = client.request(method, path)
@@ -108,6 +113,7 @@ def test_the_openapi_document_has_the_columns_and_the_page_shows_it(client):
     assert set(content) == {"application/json", "text/csv"}
     answer = client.get("/docs")
     assert "openapi.json" in answer.text
+    assert client.get("/docs", headers={"Host": "["}).text == answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     for text in ("POST</b> /predict", "GET</b> /health", "colour", "text/csv"):
         assert text in answer.text

@@ -147,3 +147,16 @@ def test_joined_rows_keep_their_order():
     rows = join([read({"size": 1}), read({"size": 2}, {"size": None})])
     np.testing.assert_array_equal(rows.values[0], [1.0, 2.0, np.nan])
     assert len(rows) == 3
+
+
+def test_rows_that_lack_all_columns_cost_little(cpu_seconds):
+    inputs = Inputs(Schema(tuple(Column(name=f"c{i}", kind="numeric") for i in range(300))))
+    near = {f"c{'x' * 300}{i}": 1 for i in range(2000)}
+
+    def refuse():
+        with pytest.raises(BadRequestError) as caught:
+            inputs.read(Table([near] * 50 + [{}] * 5000))
+        body = caught.value.to_json()
+        assert (len(body["problems"]), body["n_problems"]) == (20, 300 * 5050)
+
+    assert cpu_seconds(refuse, 2.0) < 2.0

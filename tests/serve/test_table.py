@@ -64,3 +64,16 @@ def test_csv_has_a_header_quotes_and_lines_by_which_rows_are_found():
 
 def test_an_empty_cell_of_a_single_column_is_a_row():
     assert read_table(b"a\n\n1\n", CSV, 3).rows == [{"a": ""}, {"a": "1"}]
+
+
+@pytest.mark.parametrize("kind", [JSON, CSV])
+def test_a_name_that_stands_twice_among_many_is_found_in_one_pass(kind, cpu_seconds):
+    names = [f"c{i}" for i in range(100_000)] + ["c99999"]
+    row = ",".join(f'"{name}":1' for name in names)
+    body = f'{{"rows":[{{{row}}}]}}' if kind == JSON else ",".join(names) + "\n"
+
+    def refuse():
+        with pytest.raises(BadRequestError, match="'c99999' stands twice"):
+            read_table(body.encode(), kind, 3)
+
+    assert cpu_seconds(refuse, 2.0) < 2.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +89,22 @@ def test_a_row_is_answered_alike_whatever_stands_beside_it(
     alone = model.predict(X)
     X.loc[19, "a"] = 1e6
     assert np.allclose(model.predict(X)[:19], alone[:19], rtol=1e-6)
+
+
+AFTER_ANOTHER_JOB = """
+import sys
+path = list(sys.path)
+import onnxruntime.transformers.float16
+sys.path[:] = path  # as a worker leaves it
+from autometa_compress.quantize import _quantization
+print(_quantization().quantize_static.__name__)
+"""
+
+
+def test_quantizer_loads_in_a_worker_that_halved_a_graph_before() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", AFTER_ANOTHER_JOB]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "quantize_static\n", done.stderr
 
 
 def test_foreign_model_is_declined(made: tuple[Model, OnnxModel, CompressContext]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -69,9 +71,21 @@ class _Rows:
         return next(self._batches, None)
 
 
-def _static(core: bytes, Z: Array) -> bytes:
-    from onnxruntime import quantization as q
+def _quantization() -> Any:
+    """Imports onnxruntime's quantizer.
 
+    Its modules import others by plain names, from a folder that their package adds to ``sys.path``
+    when it is first imported; a worker takes such an entry away at the end of the job, and the
+    next one would fail.
+    """
+    place = str(Path(str(import_module("onnxruntime.transformers").__file__)).parent)
+    if place not in sys.path:
+        sys.path.append(place)
+    return import_module("onnxruntime.quantization")
+
+
+def _static(core: bytes, Z: Array) -> bytes:
+    q = _quantization()
     with _files(core) as (source, target):
         q.quantize_static(
             source,
@@ -87,8 +101,7 @@ def _static(core: bytes, Z: Array) -> bytes:
 
 
 def _dynamic(core: bytes) -> bytes:
-    from onnxruntime import quantization as q
-
+    q = _quantization()
     with _files(_without_gemm(core)) as (source, target):
         q.quantize_dynamic(
             source,
