@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ import numpy as np
 import pandas as pd
 from common import AUTOMETA, Results, Row
 from startup import write_table
+
+MORE_MIB = 4.0  # what an allocator may keep
 
 RATE = 200.0
 BOUNDS = {"p50_ms": 1.0, "p99_ms": 10.0}
@@ -220,7 +222,44 @@ def report(rows: Sequence[Row]) -> str:
     columns = ["engine", "requests", "p50_ms", "p99_ms", "max_ms", "load"]
     wrong = [row for row in rows if row["kind"] == "malformed"]
     more = ["requests", "refused", "failed", "without_reason", "mib_before", "mib_after"]
-    return f"{common.markdown(latency, columns)}\n\n{common.markdown(wrong, more)}"
+    tables = [common.markdown(latency, columns), common.markdown(wrong, more)]
+    return "\n\n".join([*tables, common.markdown(claims(latency, wrong))])
+
+
+def claims(latency: Sequence[Row], wrong: Sequence[Row]) -> list[Row]:
+    """Gives each claim with how many rows keep it."""
+
+    def claim(name: str, rows: Sequence[Row], is_kept: Callable[[Row], bool]) -> Row:
+        n_kept = sum(map(is_kept, rows))
+        verdict = "open" if not rows else "kept" if n_kept == len(rows) else "MISSED"
+        return {"claim": name, "rows": f"{n_kept} of {len(rows)}", "verdict": verdict}
+
+    def value(row: Row, column: str) -> float:
+        return common.number(row, column)
+
+    return [
+        *(
+            claim(
+                f"{name.removesuffix('_ms')} under {bound:g} ms",
+                latency,
+                lambda row, name=name, bound=bound: value(row, name) < bound,
+            )
+            for name, bound in BOUNDS.items()
+        ),
+        claim(
+            "malformed requests: all 4xx with a reason",
+            wrong,
+            lambda row: (
+                value(row, "refused") == value(row, "requests")
+                and value(row, "without_reason") == 0
+            ),
+        ),
+        claim(
+            f"memory grows by at most {MORE_MIB:g} MiB meanwhile",
+            wrong,
+            lambda row: value(row, "mib_after") <= value(row, "mib_before") + MORE_MIB,
+        ),
+    ]
 
 
 if __name__ == "__main__":

@@ -99,9 +99,10 @@ def export_model(predictor: Predictor, folder: Path, **more: Any) -> dict[str, A
         NotApplicable: See `build`.
         StorageError: If it cannot be written, or something else stands there.
     """
-    if folder.exists() and not (folder / VECTOR).is_file():
+    if folder.exists() and not _is_export(folder):
         raise StorageError(
-            f"{folder} exists and is no export.", hint="Choose another --output, or remove it."
+            f"{folder} exists and is no export, or holds more than one.",
+            hint="Choose another --output, or remove it.",
         )
     with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -115,6 +116,14 @@ def export_model(predictor: Predictor, folder: Path, **more: Any) -> dict[str, A
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return found
+
+
+def _is_export(folder: Path) -> bool:
+    """Whether nothing is lost with a folder but what an export writes."""
+    if not folder.is_dir():
+        return False
+    names = {path.name for path in folder.iterdir()}
+    return VECTOR in names <= {FILE, SCRIPT, REQUIREMENTS, VECTOR, "__pycache__"}
 
 
 def export_job(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:

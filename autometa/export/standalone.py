@@ -105,7 +105,8 @@ if __name__ == "__main__":
             outputs = model.predict(list(csv.DictReader(file)))
         writer = csv.writer(sys.stdout)
         writer.writerow(outputs)
-        writer.writerows(zip(*(values.tolist() for values in outputs.values())))
+        columns = [v[:, 0] if v.ndim == 2 and v.shape[1] == 1 else v for v in outputs.values()]
+        writer.writerows(zip(*(values.tolist() for values in columns)))
     else:
         vector = json.loads((HERE / "vector.json").read_text(encoding="utf-8"))
         for name, values in model.predict(vector["rows"]).items():

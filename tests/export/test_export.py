@@ -188,6 +188,11 @@ def test_export_replaces_an_export_and_nothing_else(make_folder, tmp_path):
     assert sorted(path.name for path in place.iterdir()) == names
     with pytest.raises(StorageError, match="is no export"):
         export_model(predictor, folder)
+    (place / "notes.txt").write_text("mine")
+    with pytest.raises(StorageError, match="holds more than one"):
+        export_model(predictor, place)
+    assert (place / "notes.txt").read_text() == "mine"
+    (place / "notes.txt").unlink()
     assert sorted(path.name for path in tmp_path.glob(".out*")) == []
 
 
@@ -263,6 +268,13 @@ def test_standalone_script_reads_texts_as_the_model_does(tmp_path, make_model_of
     )
     predictor = load_model(make_model_of(raw))
     export_model(predictor, tmp_path / "edge")
+    whole = raw.assign(rooms=raw["rooms"].astype("float").astype("Int64"))
+    whole.to_csv(tmp_path / "rows.csv", index=False, encoding="utf-8-sig")
+    command = [sys.executable, "-I", tmp_path / "edge" / "predict.py", tmp_path / "rows.csv"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    header, *lines = done.stdout.splitlines()
+    assert header == "value"
+    np.testing.assert_allclose([float(x) for x in lines], predictor.predict(raw), rtol=1e-5)
     model = standalone(tmp_path / "edge").Model()
     assert {c.name: c.kind for c in predictor.schema}["rooms"] == "categorical"
     rows = pd.DataFrame(
