@@ -105,7 +105,8 @@ def test_what_can_be_reached_from_elsewhere_needs_a_token(folder, tmp_path):
 def test_fault_85_a_changed_folder_is_not_served(folder, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
-    (copy / "trial-0" / "0" / "plan.json").write_text("{}")
+    plan = copy / "trial-0" / "0" / "plan.json"
+    plan.write_bytes(plan.read_bytes()[::-1])
     code, _, err = ended(start(copy, "--port", 0))
     assert code == 4
     assert "checksum of trial-0/0/plan.json differs" in err
