@@ -15,6 +15,7 @@ from autometa_compress.quantize import KINDS, Quantize
 from autometa_compress.teaching import invented_rows
 
 from autometa import CompressContext, FitContext, Model, NotApplicable, TrainingData
+from autometa.onnxgraph.feeds import OnnxFile
 
 N = 120
 
@@ -44,11 +45,9 @@ def agreement(first: Model, second: Model, X: Any) -> float:
 
 
 def file_answers(model: Model, folder: Path, X: Any) -> Any:
-    import onnxruntime
-
     model.export("onnx", folder)
-    session = onnxruntime.InferenceSession(str(folder / "model.onnx"))
-    return session.run(None, {"images": X})[0]
+    (answers,) = OnnxFile(folder / "model.onnx").predict(X).values()
+    return answers
 
 
 @pytest.mark.slow
