@@ -10,8 +10,8 @@ the results, and is what the file of each arm is compared with: losses of the un
 the files themselves give them, with a 90 % paired bootstrap interval of their difference; bytes;
 and p50 of single rows and peak memory, both in a process that has only numpy and onnxruntime. Each
 arm searches with a target, so that size and latency of every trial are those of its ONNX file, also
-in the hypervolume, and delivers the smallest file among the trials within 1 % of its best validation
-loss.
+in the hypervolume, and delivers the smallest file among the trials within 1 % of its best
+validation loss.
 """
 
 from __future__ import annotations

@@ -11,9 +11,16 @@ import threading
 import time
 
 import httpx
+import numpy as np
 import pytest
+from autometa_tabular.learners.dummy import Dummy
 
+from autometa import FitContext, TrainingData
+from autometa.errors import TaskError
+from autometa.modelfolder import Member, write
+from autometa.schema import Schema
 from autometa.serve.server import address, is_loopback, listen
+from autometa.serve.start import serve_model
 
 
 def start(*args, **env):
@@ -113,6 +120,38 @@ def test_fault_85_a_changed_folder_is_not_served(folder, tmp_path):
     code, _, err = ended(start(tmp_path / "gone", "--port", 0))
     assert code == 4
     assert "is not a model folder" in err
+
+
+def test_a_model_of_images_is_not_served(tmp_path):
+    data = TrainingData(np.zeros((4, 3, 2, 1), np.uint8), np.array([0, 1, 1, 1]), 2)
+    model = Dummy({}).fit(data, FitContext(np.random.default_rng(0)))
+    part = tmp_path / "part"
+    part.mkdir()
+    model.save(part)
+    header = {
+        "name": "digits",
+        "problem": "classification",
+        "classes": ["a", "b"],
+        "class_kind": "str",
+        "target": "digit",
+        "schema": Schema(()).to_json(),
+        "image_shape": [3, 2, 1],
+        "requires": {},
+    }
+    place = f"{type(model).__module__}:{type(model).__name__}"
+    folder = write(tmp_path / "model", header, [Member(0, 1.0, "dummy", [(part, place)])])
+    with pytest.raises(TaskError, match="predicts images, and serve answers for rows") as caught:
+        serve_model(
+            str(folder),
+            host="127.0.0.1",
+            port=0,
+            token_file=None,
+            max_rows=10,
+            max_bytes=1000,
+            per_second=0,
+            ready=print,
+        )
+    assert "autometa export" in caught.value.hint
 
 
 @pytest.mark.slow
