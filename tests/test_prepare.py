@@ -224,7 +224,7 @@ def test_fault_16_infinite_features_warn_and_infinite_targets_are_refused(run):
     frame = table()
     frame.loc[4, "size"] = np.inf
     assert "1 infinite values became missing: 'size'" in run(frame)["warnings"]
-    assert "infinite values, the first in row 5" in refusal(run, frame, target="size")
+    assert "1 infinite value, the first in row 5" in refusal(run, frame, target="size")
 
 
 @pytest.mark.parametrize("n_rows", [1, 3])

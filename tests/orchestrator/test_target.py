@@ -112,9 +112,15 @@ def test_target_that_nothing_keeps_names_the_nearest(ask: Any) -> None:
         ask(2, ["logistic"], {**PATIENT, "size_kib": 0.5})
 
 
-def test_column_that_cannot_be_exported_is_named(run: Any) -> None:
-    with pytest.raises(NoModelError, match="column 'day' is encoded as date"):
-        run(1, search={"learners": ["logistic"], "compressors": []}, target=PATIENT)
+def test_column_that_cannot_be_exported_is_named(run: Any, tmp_path: Path) -> None:
+    table = pd.read_csv(tmp_path / "table.csv")
+    words = ["quick", "brown", "lazy", "old", "very", "fox", "dog", "sat", "ran"]
+    rng = random.Random(0)
+    table["note"] = [" ".join(rng.choices(words, k=9)) for _ in range(len(table))]
+    table.to_csv(tmp_path / "noted.csv", index=False)
+    data = {"source": "noted.csv", "target": "label"}
+    with pytest.raises(NoModelError, match="column 'note' is encoded as text"):
+        run(1, data=data, search={"learners": ["logistic"], "compressors": []}, target=PATIENT)
 
 
 def test_learner_without_export_is_refused_by_name(ask: Any) -> None:
