@@ -95,10 +95,15 @@ class OnnxGraph:
         """
         features = features_of(plan)
         first, width = self._linear.width, coef.shape[1]
+        is_read: Array = (coef != 0).any(axis=1)  # what has no weight need not be an input
+        if not is_read.any():
+            is_read[:] = True
         rows: list[int] = []
         for step, place in zip(plan.steps, plan.slices, strict=True):
             if isinstance(step, NumericStep):
-                rows.extend(range(place.start, place.stop))
+                rows.extend(row for row in range(place.start, place.stop) if is_read[row])
+            elif not is_read[place].any():
+                continue
             elif not isinstance(feature := features[place.start], LevelValue):
                 raise TypeError(f"{feature} is no value of a category")
             else:

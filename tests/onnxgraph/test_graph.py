@@ -194,6 +194,33 @@ def test_inputs_are_the_columns_that_are_read():
     ]
 
 
+@pytest.mark.parametrize("read", [("a", "colour"), ("a",), ("colour",), ()])
+def test_column_without_weight_is_no_input(read):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            "a": rng.normal(size=30),
+            "b": rng.normal(size=30),
+            "colour": pd.Categorical(rng.choice(["red", "blue"], 30)),
+            "kind": pd.Categorical(rng.choice(["x", "y"], 30)),
+        }
+    )
+    plan = TabularEncoder(missing="impute", categorical="onehot").fit(X, rng=rng)
+    encoded = plan.transform(X)
+    coef = np.zeros((plan.width, 2))
+    for step, place in zip(plan.steps, plan.slices, strict=True):
+        if step.column in read:
+            coef[place, 0] = rng.normal(size=place.stop - place.start)
+    graph = OnnxGraph()
+    scores = graph.linear(plan, coef, np.array([1.0, 2.0]))
+    members = [[OnnxOutput.probabilities(scores, link="identity", n_classes=2)]]
+    model = graph.to_model(members, Answer.of_probabilities(2))
+    assert [i.name for i in model.graph.input] == (list(read) or list(X.columns))
+    session = ort.InferenceSession(model.SerializeToString())
+    (got,) = session.run(["probabilities"], feeds_of(columns_of(session), X))
+    np.testing.assert_allclose(got, encoded @ coef + [1.0, 2.0], atol=1e-5)
+
+
 def test_constant_alone_needs_a_column_to_count_rows():
     output = OnnxOutput.constant([0.25, 0.75])
     with pytest.raises(NotApplicable, match="reads no column"):
