@@ -9,14 +9,17 @@ from its import; ``pip uninstall`` is the remedy then.
 from __future__ import annotations
 
 import inspect
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import autometa
@@ -71,6 +74,36 @@ def load_plugins(files: Iterable[str | Path] = ()) -> Registry:
     return _merge(found)
 
 
+class _CtrlC(BaseException):
+    """The user's own interrupt, as nothing that a plugin raises."""
+
+
+@contextmanager
+def _ctrl_c_counts() -> Iterator[None]:
+    """Raises `_CtrlC` if the user pressed Ctrl-C within, even where foreign code caught that."""
+    pressed = False
+
+    def take(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        raise KeyboardInterrupt
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, take)
+    try:
+        yield
+    except BaseException:
+        if not pressed:
+            raise
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if pressed:
+        raise _CtrlC
+
+
 @dataclass
 class _Plugin:
     """One plugin while it is asked.
@@ -117,11 +150,17 @@ class _Plugin:
                 self.observers.append(Observer(hook, reference, arguments, self.name))
 
     def _guard(self, doing: str, function: Callable[[], object]) -> object:
-        """Calls foreign code; whatever it raises becomes a fault, and None is given."""
+        """Calls foreign code; whatever it raises becomes a fault, and None is given.
+
+        Raises:
+            KeyboardInterrupt: If the user pressed Ctrl-C meanwhile, whatever became of it there.
+        """
         try:
             # stdout belongs to the result of the command.
-            with redirect_stdout(sys.stderr):
+            with _ctrl_c_counts(), redirect_stdout(sys.stderr):
                 return function()
+        except _CtrlC:
+            raise KeyboardInterrupt from None
         # The one broad catch of the loader: sys.exit and KeyboardInterrupt come from plugins too.
         except BaseException as exc:
             self.faults.append(f"{doing} failed: {_reason(exc)}{self._needs(exc)}")

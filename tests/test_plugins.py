@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -138,6 +139,17 @@ def test_fault_59_and_60_failing_import_costs_that_plugin_only(
     assert info.reason.startswith(f"import failed: {reason}")
     assert "Traceback" in info.traceback
     assert any(line.startswith("plugin broken (broken 1.0): ") for line in registry.warnings)
+
+
+@pytest.mark.parametrize("caught", ["", "except BaseException: pass"], ids=["raised", "caught"])
+def test_ctrl_c_while_a_plugin_loads_is_the_users_own(install: Install, caught: str) -> None:
+    press = "os.kill(os.getpid(), signal.SIGINT)"
+    body = f"try: {press}; time.sleep(5)\n{caught}" if caught else press
+    install("patient", f"import os, signal, time\n{body}\n")
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        load_plugins()
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.parametrize(
