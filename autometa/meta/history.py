@@ -67,7 +67,7 @@ class History:
         told = [
             trial
             for trial in trials
-            if trial.state.is_finished() and not (own and _is_interrupted(trial))
+            if trial.state.is_finished() and not (own and is_interrupted(trial))
         ]
         finished = [
             Seen(trial.params, losses, trial.distributions)
@@ -85,7 +85,8 @@ class History:
         return known
 
 
-def _is_interrupted(trial: FrozenTrial) -> bool:
+def is_interrupted(trial: FrozenTrial) -> bool:
+    """Whether autometa interrupted a trial of its own study: its number will be given again."""
     return trial.state is TrialState.FAIL and OWN_ATTR not in trial.user_attrs
 
 

@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 
 from autometa.chains import LEARNER
 from autometa.labelling import UNLABELLED
+from autometa.meta.history import is_interrupted
 from autometa.meta.mapping import contains, is_active, ordered
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ class RecombiningSampler(BaseSampler):
         good = self._good(study)
         is_free = self._number % FREE_EVERY == 0 or trial.system_attrs.get("fixed_params")
         if not is_free and len(good) >= _FEWEST_TRIALS:
-            tried = {_key(other.params) for other in study.get_trials(deepcopy=False)}
+            others = study.get_trials(deepcopy=False)
+            # What was interrupted is proposed again, as if nothing had happened.
+            tried = {_key(other.params) for other in others if not is_interrupted(other)}
             for _ in range(_DRAWS):
                 origin = good[int(self._rng.integers(len(good)))]
                 config = self._varied(study, trial, origin.params)

@@ -9,6 +9,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.samplers import RandomSampler
 
 from autometa.learner import Space
+from autometa.meta.studies import OWN_ATTR
 from autometa.search.recombine import FREE_EVERY, RecombiningSampler
 from autometa.search.space import suggest
 
@@ -24,7 +25,10 @@ FIXED = Space(
 
 
 def proposals(
-    space: Space, n_trials: int, value: Callable[[dict[str, object]], float]
+    space: Space,
+    n_trials: int,
+    value: Callable[[dict[str, object]], float],
+    interrupted: int = -1,
 ) -> list[dict[str, object]]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study()
@@ -34,9 +38,24 @@ def proposals(
         study.sampler = RecombiningSampler(base, space, seed=number, number=number)
         trial = study.ask()
         params = suggest(trial, space)
+        if number == interrupted:
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            study.sampler = RecombiningSampler(
+                RandomSampler(seed=number), space, seed=number, number=number
+            )
+            trial = study.ask()
+            params = suggest(trial, space)
+        trial.set_user_attr(OWN_ATTR, {"outcome": "complete"})
         study.tell(trial, value(params))
         found.append(params)
     return found
+
+
+def test_interrupted_trial_is_proposed_again_as_it_was() -> None:
+    def value(params: dict[str, object]) -> float:
+        return float(params["compress.prune"] == "none")
+
+    assert proposals(FIXED, 12, value, interrupted=7) == proposals(FIXED, 12, value)
 
 
 def test_no_chain_is_tried_twice_while_there_are_others() -> None:
