@@ -268,8 +268,8 @@ def section() -> str:
     return (
         "## A stream of real tasks\n\n"
         "Real fits of tables of part dev, one per family, in a row; at most 400 rows each, five "
-        "folds as by default, no boosting of scikit-learn. Trials to the loss that the cold search (learner "
-        "defaults, cheapest first, then TPE) had after 50, and to within "
+        "folds as by default, no boosting of scikit-learn. Trials to the loss that the cold search "
+        "(learner defaults, cheapest first, then TPE) had after 50, and to within "
         f"{NEAR:.0%} of its way to the constant predictor's; one seed. The cold search's own count "
         "of the exact loss is at most 50 by construction, the warm one's is not.\n\n" + report()
     )
