@@ -22,7 +22,7 @@ from autometa.columns import Column, read_column
 from autometa.schema import Schema
 from autometa.serve.faults import MAX_PROBLEMS, show, unfit
 from autometa.serve.table import Table
-from autometa.text_values import MISSING_WORDS
+from autometa.text_values import BOOLEAN_MEANING, MISSING_WORDS
 
 Array = np.ndarray[Any, Any]
 Problem = Mapping[str, str]
@@ -34,6 +34,13 @@ EXPECTED = {
     "date": "a date",
     "text": "a text",
 }
+_TRUTHS: Mapping[Any, int] = {True: 1, False: 0, None: -1} | {
+    form: truth
+    for word, truth in BOOLEAN_MEANING.items()
+    for form in (word, word.upper(), word.capitalize())
+}
+"""What usual values of a boolean column say; -1 = missing."""
+
 _MAX_NAMES = 3
 _MANY, _LONG = 100, 80
 
@@ -164,7 +171,7 @@ def _reader_of(column: Column) -> Reader:
         case "numeric":
             return lambda raw: _read_numbers(column, raw)
         case "boolean":
-            return lambda raw: _read_mapped(column, raw, {True: 1, False: 0, None: -1}, {bool})
+            return lambda raw: _read_mapped(column, raw, _TRUTHS, {bool, str})
         case "categorical":
             codes: dict[Any, int] = {text: i for i, text in enumerate(column.categories)}
             codes |= {None: -1, "": -1}
@@ -180,7 +187,8 @@ def _read_numbers(column: Column, raw: list[Any]) -> tuple[Array, Sequence[int],
         values = np.array([math.nan if value is None else value for value in raw], dtype=np.float64)
     except OverflowError:
         return _read_any(column, raw)
-    return values, np.flatnonzero(np.isinf(values)).tolist(), 0
+    infinite = np.isinf(values)
+    return values, np.flatnonzero(infinite).tolist() if infinite.any() else (), 0
 
 
 def _read_mapped(
