@@ -4,7 +4,8 @@
 
 A second process (this one) sends single rows over open connections of the loopback at moments
 that were fixed beforehand, so that a slow answer delays no later request; a latency counts from
-the moment at which the request was due. Then malformed bodies of many kinds.
+the moment at which the request was due. Then an hour's worth of such requests as fast as they are
+answered, and malformed bodies of many kinds.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,12 @@ MORE_MIB = 4.0  # what an allocator may keep
 
 RATE = 200.0
 N_CLIENTS = 4  # open connections; one that waits for an answer delays its own next request only
+DEFAULT = "onnx"  # what computes where a model has such a form
+COLUMNS = {
+    "latency": ["engine", "requests", "p50_ms", "p99_ms", "max_ms", "load"],
+    "hour": ["engine", "requests", "per_second", "mib_before", "mib_after"],
+    "malformed": ["requests", "refused", "failed", "without_reason", "mib_before", "mib_after"],
+}
 BOUNDS = {"p50_ms": 1.0, "p99_ms": 10.0}
 LEARNERS = {
     "logistic": "autometa_tabular.learners.logistic:Logistic",
@@ -104,32 +110,63 @@ class Connection:
             return int(head.split()[1]), body
 
 
-def measure_latency(port: int, messages: Sequence[bytes], seconds: float) -> list[float]:
-    """Sends at `RATE`; gives the latencies in ms. The first second warms up.
+class Client:
+    """One open connection that waits for its answer.
 
-    In threads: an event loop rounds its waits up to whole milliseconds.
+    Not of an event loop, which rounds its waits up to whole milliseconds.
     """
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(self, message: bytes) -> None:
+        """Sends a request, and reads the whole answer."""
+        self._socket.sendall(message)
+        answered = b""
+        while b"\r\n\r\n" not in answered:
+            answered += self._receive()
+        head, _, body = answered.partition(b"\r\n\r\n")
+        assert head.split()[1] == b"200", answered
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        while len(body) < length:
+            body += self._receive()
+
+    def _receive(self) -> bytes:
+        if part := self._socket.recv(2**16):
+            return part
+        raise ConnectionError("the server closed the connection")
+
+
+def measure_latency(port: int, messages: Sequence[bytes], seconds: float) -> list[float]:
+    """Sends at `RATE`; gives the latencies in ms. The first second warms up."""
     started = time.perf_counter() + 0.1
     numbers = range(int(RATE * (seconds + 1)))
 
     def send(first: int) -> list[float]:
-        latencies = []
-        with socket.create_connection(("127.0.0.1", port)) as connection:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for number in numbers[first::N_CLIENTS]:
-                due = started + number / RATE
-                time.sleep(max(0.0, due - time.perf_counter()))
-                connection.sendall(messages[number % len(messages)])
-                answered = HTTPResponse(connection)
-                answered.begin()
-                answered.read()
-                assert answered.status == 200, answered.status
-                if number >= RATE:
-                    latencies.append(1000 * (time.perf_counter() - due))
+        client, latencies = Client(port), []
+        for number in numbers[first::N_CLIENTS]:
+            due = started + number / RATE
+            time.sleep(max(0.0, due - time.perf_counter()))
+            client.ask(messages[number % len(messages)])
+            if number >= RATE:
+                latencies.append(1000 * (time.perf_counter() - due))
         return latencies
 
     with ThreadPoolExecutor(N_CLIENTS) as clients:
         return [taken for part in clients.map(send, range(N_CLIENTS)) for taken in part]
+
+
+def send_many(port: int, messages: Sequence[bytes], n_requests: int) -> None:
+    """Sends as fast as the answers come."""
+
+    def send(first: int) -> None:
+        client = Client(port)
+        for number in range(first, n_requests, N_CLIENTS):
+            client.ask(messages[number % len(messages)])
+
+    with ThreadPoolExecutor(N_CLIENTS) as clients:
+        list(clients.map(send, range(N_CLIENTS)))
 
 
 def malformed(rng: random.Random, row: Mapping[str, Any]) -> bytes:
@@ -188,15 +225,9 @@ def measure(options: argparse.Namespace, results: Results) -> None:
                 port = int(json.loads(line)["url"].rpartition(":")[2])
                 latencies = measure_latency(port, messages, options.seconds)
                 results.add(_latency_row(engine, latencies))
-                if engine == "onnx":
-                    # A first part fills caches and pools; memory must be flat from there.
-                    asyncio.run(send_malformed(port, rows[0], options.requests // 5))
-                    before = resident_mib(server.pid)
-                    statuses, n_silent = asyncio.run(
-                        send_malformed(port, rows[0], options.requests)
-                    )
-                    after = resident_mib(server.pid)
-                    results.add(_malformed_row(engine, statuses, n_silent, before, after))
+                if engine == DEFAULT:
+                    results.add(_hour_row(engine, server.pid, port, messages, options.hour))
+                    results.add(_malformed_row(engine, server.pid, port, rows[0], options.requests))
             finally:
                 server.send_signal(signal.SIGTERM)
                 code = server.wait(30)
@@ -216,9 +247,26 @@ def _latency_row(engine: str, latencies: Sequence[float]) -> Row:
     }
 
 
-def _malformed_row(
-    engine: str, statuses: Counter[int], n_silent: int, before: float, after: float
-) -> Row:
+def _hour_row(engine: str, pid: int, port: int, messages: Sequence[bytes], n_requests: int) -> Row:
+    """Sends what comes in an hour at `RATE`, as fast as it goes."""
+    # A first part fills caches and pools; memory must be flat from there.
+    send_many(port, messages, n_requests // 10)
+    before = resident_mib(pid)
+    started = time.perf_counter()
+    send_many(port, messages, n_requests)
+    return {
+        "kind": "hour",
+        "engine": engine,
+        "requests": n_requests,
+        "per_second": round(n_requests / (time.perf_counter() - started)),
+        **_memory(before, pid),
+    }
+
+
+def _malformed_row(engine: str, pid: int, port: int, row: Row, n_requests: int) -> Row:
+    asyncio.run(send_malformed(port, row, n_requests // 5))
+    before = resident_mib(pid)
+    statuses, n_silent = asyncio.run(send_malformed(port, row, n_requests))
     return {
         "kind": "malformed",
         "engine": engine,
@@ -226,22 +274,22 @@ def _malformed_row(
         "refused": sum(n for status, n in statuses.items() if 400 <= status < 500),
         "failed": sum(n for status, n in statuses.items() if status >= 500),
         "without_reason": n_silent,
-        "mib_before": round(before, 1),
-        "mib_after": round(after, 1),
+        **_memory(before, pid),
     }
 
 
+def _memory(before: float, pid: int) -> Row:
+    return {"mib_before": round(before, 1), "mib_after": round(resident_mib(pid), 1)}
+
+
 def report(rows: Sequence[Row]) -> str:
-    latency = [row for row in rows if row["kind"] == "latency"]
-    columns = ["engine", "requests", "p50_ms", "p99_ms", "max_ms", "load"]
-    wrong = [row for row in rows if row["kind"] == "malformed"]
-    more = ["requests", "refused", "failed", "without_reason", "mib_before", "mib_after"]
-    tables = [common.markdown(latency, columns), common.markdown(wrong, more)]
-    return "\n\n".join([*tables, common.markdown(claims(latency, wrong))])
+    parts = {kind: [row for row in rows if row["kind"] == kind] for kind in COLUMNS}
+    tables = [common.markdown(parts[kind], columns) for kind, columns in COLUMNS.items()]
+    return "\n\n".join([*tables, common.markdown(claims(parts))])
 
 
-def claims(latency: Sequence[Row], wrong: Sequence[Row]) -> list[Row]:
-    """Gives each claim with how many rows keep it."""
+def claims(parts: Mapping[str, Sequence[Row]]) -> list[Row]:
+    """Gives each claim with how many rows keep it; latencies are those of the default engine."""
 
     def claim(name: str, rows: Sequence[Row], is_kept: Callable[[Row], bool]) -> Row:
         n_kept = sum(map(is_kept, rows))
@@ -251,27 +299,25 @@ def claims(latency: Sequence[Row], wrong: Sequence[Row]) -> list[Row]:
     def value(row: Row, column: str) -> float:
         return common.number(row, column)
 
+    def is_flat(row: Row) -> bool:
+        return value(row, "mib_after") <= value(row, "mib_before") + MORE_MIB
+
+    def is_refused(row: Row) -> bool:
+        return value(row, "refused") == value(row, "requests") and not value(row, "without_reason")
+
+    def is_below(column: str, bound: float) -> Callable[[Row], bool]:
+        return lambda row: value(row, column) < bound
+
+    default = [row for row in parts["latency"] if row["engine"] == DEFAULT]
     return [
         *(
-            claim(
-                f"{name.removesuffix('_ms')} under {bound:g} ms",
-                latency,
-                lambda row, name=name, bound=bound: value(row, name) < bound,
-            )
+            claim(f"{name.removesuffix('_ms')} under {bound:g} ms", default, is_below(name, bound))
             for name, bound in BOUNDS.items()
         ),
-        claim(
-            "malformed requests: all 4xx with a reason",
-            wrong,
-            lambda row: (
-                value(row, "refused") == value(row, "requests")
-                and value(row, "without_reason") == 0
-            ),
-        ),
-        claim(
-            f"memory grows by at most {MORE_MIB:g} MiB meanwhile",
-            wrong,
-            lambda row: value(row, "mib_after") <= value(row, "mib_before") + MORE_MIB,
+        claim("malformed requests: all 4xx with a reason", parts["malformed"], is_refused),
+        *(
+            claim(f"{kind}: memory grows by at most {MORE_MIB:g} MiB", parts[kind], is_flat)
+            for kind in ("malformed", "hour")
         ),
     ]
 
@@ -280,4 +326,5 @@ if __name__ == "__main__":
     parsed = common.parser(__doc__, "serve.csv")
     parsed.add_argument("--seconds", type=float, default=15.0, help="of each latency row")
     parsed.add_argument("--requests", type=int, default=10_000, help="malformed ones")
+    parsed.add_argument("--hour", type=int, default=int(RATE * 3600), help="well-formed ones")
     common.main(parsed.parse_args(), measure, report)

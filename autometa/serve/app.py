@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import autometa
 from autometa.errors import AutometaError
@@ -29,6 +29,8 @@ from autometa.serve.page import HEADERS, page
 from autometa.serve.table import JSON, read_table
 
 _log = logging.getLogger(__name__)
+
+Route = Callable[[Request], Awaitable[Response]]
 
 PATHS = frozenset({"/predict", "/health", "/metadata", "/metrics", "/docs", "/openapi.json"})
 
@@ -75,11 +77,37 @@ def make_app(
         predictor, inputs.columns, engine.name, {"rows": limits.rows, "bytes": limits.body_bytes}
     )
     app = _application(predictor, batcher)
-    _add_predict(app, predictor, inputs, batcher, limits)
+    predict = _add_predict(app, predictor, inputs, batcher, limits)
     _add_views(app, facts, metrics)
     _add_page(app, needs_token=token is not None)
     _add_faults(app)
-    return Gate(app, metrics, token=token, limit=RateLimit(limits.per_second), paths=PATHS)
+    routes = _Shortcut(app, predict)
+    return Gate(routes, metrics, token=token, limit=RateLimit(limits.per_second), paths=PATHS)
+
+
+class _Shortcut:
+    """Answers ``POST /predict`` itself, which the routes of FastAPI make half as slow again.
+
+    Args:
+        app: Has the same route, for its documentation, and all others.
+        predict: The route.
+    """
+
+    def __init__(self, app: ASGIApp, predict: Route) -> None:
+        self._app = app
+        self._predict = predict
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or (scope["method"], scope["path"]) != ("POST", "/predict"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            response = await self._predict(Request(scope, receive))
+        except BadRequestError as fault:
+            response = _refusal(fault)
+        except AutometaError as exc:
+            response = _failure(exc)
+        await response(scope, receive, send)
 
 
 def _application(predictor: Predictor, batcher: Batcher) -> FastAPI:
@@ -101,7 +129,7 @@ def _application(predictor: Predictor, batcher: Batcher) -> FastAPI:
 
 def _add_predict(
     app: FastAPI, predictor: Predictor, inputs: Inputs, batcher: Batcher, limits: Limits
-) -> None:
+) -> Route:
     @app.post("/predict", openapi_extra=operation(predictor, inputs.columns, limits.rows))
     async def predict(request: Request) -> Response:
         """Predict the rows of a JSON object or of a CSV table."""
@@ -110,6 +138,8 @@ def _add_predict(
         rows = inputs.read(table)
         outputs = await batcher.predict(rows)
         return _json(answer(predictor, outputs, rows.notes))
+
+    return predict
 
 
 def _add_views(app: FastAPI, facts: Mapping[str, Any], metrics: Metrics) -> None:
@@ -206,7 +236,7 @@ def _add_faults(app: FastAPI) -> None:
 
     @app.exception_handler(BadRequestError)
     async def refuse(_: Request, fault: BadRequestError) -> Response:
-        return _json(fault.to_json(), fault.status, headers=fault.headers)
+        return _refusal(fault)
 
     @app.exception_handler(HTTPException)
     async def say(request: Request, exc: HTTPException) -> Response:
@@ -216,5 +246,13 @@ def _add_faults(app: FastAPI) -> None:
 
     @app.exception_handler(AutometaError)
     async def fail(_: Request, exc: AutometaError) -> Response:
-        _log.error("a prediction failed: %s", exc)
-        return _json({"error": f"the model failed: {exc}"}, 500)
+        return _failure(exc)
+
+
+def _refusal(fault: BadRequestError) -> Response:
+    return _json(fault.to_json(), fault.status, headers=fault.headers)
+
+
+def _failure(exc: AutometaError) -> Response:
+    _log.error("a prediction failed: %s", exc)
+    return _json({"error": f"the model failed: {exc}"}, 500)

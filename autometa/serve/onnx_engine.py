@@ -39,19 +39,36 @@ class OnnxEngine:
     def __init__(self, path: Path, columns: Sequence[Column]) -> None:
         self._session = open_session(str(path))
         self._feeds: dict[str, Feed] = {}
+        self._numbers: dict[str, int] = {}  # by input: which column it is
         places = {column.name: index for index, column in enumerate(columns)}
         for entry in columns_of(self._session):
             index = places[entry["column"]]
-            self._feeds[entry["input"]] = _FEEDS[entry["kind"]](index, columns[index])
+            if entry["kind"] == "number":
+                self._numbers[entry["input"]] = index
+            else:
+                self._feeds[entry["input"]] = _FEEDS[entry["kind"]](index, columns[index])
+        kinds = [columns[index].kind for index in self._numbers.values()]
+        self._booleans = np.flatnonzero([kind == "boolean" for kind in kinds])
         outputs = [output.name for output in self._session.get_outputs()]
         self._output = "probabilities" if "probabilities" in outputs else "value"
 
     def predict(self, rows: Rows) -> Array:
         """See `Engine`."""
-        feeds = {name: feed(rows) for name, feed in self._feeds.items()}
+        feeds = {name: feed(rows) for name, feed in self._feeds.items()} | self._read_numbers(rows)
         (found,) = run_batches(self._session, [self._output], feeds)
         outputs = np.asarray(found, dtype=np.float64)
         return outputs if self._output == "probabilities" else outputs[:, 0]
+
+    def _read_numbers(self, rows: Rows) -> dict[str, Array]:
+        """Gives the inputs of number columns; all are converted in the time of one."""
+        if not self._numbers:
+            return {}
+        values = np.array([rows.values[i] for i in self._numbers.values()], dtype=np.float64)
+        if len(self._booleans):
+            truths = values[self._booleans]
+            truths[truths < 0] = np.nan
+            values[self._booleans] = truths
+        return dict(zip(self._numbers, to_float32(values)[:, :, None], strict=True))
 
 
 def _texts_of(index: int, column: Column) -> Feed:
@@ -59,21 +76,11 @@ def _texts_of(index: int, column: Column) -> Feed:
     return lambda rows: texts[rows.values[index]][:, None]
 
 
-def _numbers_of(index: int, column: Column) -> Feed:
-    def feed(rows: Rows) -> Array:
-        values = rows.values[index].astype(np.float64)
-        if column.kind == "boolean":
-            values[values < 0] = np.nan
-        return to_float32(values)[:, None]
-
-    return feed
-
-
 def _dates_of(index: int, column: Column) -> Feed:
     return lambda rows: rows.values[index].astype("datetime64[us]").astype(np.int64)[:, None]
 
 
-_FEEDS = {"text": _texts_of, "number": _numbers_of, "date": _dates_of}
+_FEEDS = {"text": _texts_of, "date": _dates_of}
 
 
 def choose_engine(predictor: Predictor, columns: Sequence[Column], wanted: str) -> Engine:

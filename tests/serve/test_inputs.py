@@ -53,6 +53,8 @@ def value(**cell):
         ({"colour": 1}, "1"),
         ({"colour": 1.0}, "1"),
         ({"is_new": "Yes"}, True),
+        ({"is_new": " yEs "}, True),
+        ({"is_new": "f"}, False),
         ({"is_new": 0}, False),
         ({"sold": "2024-02-03"}, pd.Timestamp("2024-02-03")),
         ({"note": "a b"}, "a b"),
