@@ -206,9 +206,12 @@ def status(task: Task, rule: str | None = None) -> dict[str, Any]:
         rule: Such as ``fastest within 1 % of the best``; see `autometa.select.rules`.
 
     Returns:
-        ``task``, ``status`` (``none``, ``running``, ``interrupted``, ``finished``), ``trials``,
-        ``best``, ``model``, ``prior``, ``checks``, and ``history`` (`TrialResult.to_json` of all);
-        with a rule also ``chosen``, None while there is no usable trial.
+        ``task``, ``status`` (``none``, ``running``, ``interrupted``, ``finished``, or ``failed``:
+        the budget is used up without a usable trial), ``trials``, ``best``, ``failure``,
+        ``model``, ``prior``, ``checks``, and ``history`` (`TrialResult.to_json` of all);
+        with a rule also ``chosen``, None while there is no usable trial. ``failure`` is None but
+        of a failed search: ``message`` and ``hint`` as `optimize` raised them, and ``reasons``,
+        the number of trials by why they are not complete.
 
     Raises:
         StorageError: If the study cannot be read.

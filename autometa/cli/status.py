@@ -38,6 +38,8 @@ def to_text(report: Mapping[str, Any], last: int) -> str:
     """Gives counts, the best trial, and the last trials as a table."""
     told = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in report["trials"].items())
     lines = [f"{report['task']}: {report['status']} ({told})"]
+    if failure := report.get("failure"):
+        lines += [f"why    {failure['message']}", f"next   {failure['hint']}"]
     if best := report["best"]:
         values = ", ".join(f"{name} {value:.5g}" for name, value in best["values"].items())
         lines.append(f"best   trial {best['number']}, {best['params']['learner']}: {values}")

@@ -14,10 +14,11 @@ from autometa.orchestrator import checks
 from autometa.orchestrator.data import PreparedData, adopt, prepare_data
 from autometa.orchestrator.loop import Progress, Stop
 from autometa.orchestrator.memory import OpenKnowledge
-from autometa.orchestrator.result import Result
+from autometa.orchestrator.result import Result, no_model
 from autometa.orchestrator.resume import (
     check_data,
     check_task,
+    failed_report,
     finished_report,
     frozen_setting,
     header,
@@ -99,6 +100,10 @@ def optimize(
             if rebuild_tracking or tell_again:
                 searching.show_again(done)
             return _unchanged(session, study, done, shown)
+        if failed := failed_report(study, task):
+            if rebuild_tracking:
+                searching.show_again(failed)
+            raise no_model(study.results, task.bounds)
         shown.start()
         return searching.finish(searching.search())
 

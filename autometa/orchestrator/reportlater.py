@@ -95,7 +95,7 @@ def _front(
 ) -> list[dict[str, Any] | None]:
     if len(objectives) < 2:
         return []
-    good = usable([trial.result for trial in told], task.constraints)
+    good = usable([trial.result for trial in told], task.bounds)
     losses = [
         [m.loss(v) for m, v in zip(objectives, result.values or (), strict=True)] for result in good
     ]

@@ -12,6 +12,7 @@ from autometa.errors import NoModelError
 from autometa.measure import Metric
 from autometa.trial import Outcome, TrialResult, counts
 
+_N_CAUSES = 3
 _N_NEAREST = 3
 NO_PRIOR: Mapping[str, Any] = {"sources": [], "digest": None, "used": False, "gain": None}
 """The ``prior`` of a search that no past task taught, as ``--json`` prints it."""
@@ -62,15 +63,25 @@ def no_model(results: Sequence[TrialResult], bounds: Mapping[str, float]) -> NoM
         )
     complete = [result for result in results if result.outcome is Outcome.COMPLETE]
     if complete:
-        return NoModelError(_infeasible(complete, bounds), hint="Loosen constraints, or search on.")
-    reasons = Counter(result.reason or str(result.outcome) for result in results)
-    causes = "; ".join(f"{reason} ({n} x)" for reason, n in reasons.most_common(3))
+        return NoModelError(
+            _infeasible(complete, bounds),
+            hint="Raise the budget to search on, or start anew with --fresh and looser bounds.",
+        )
+    commonest = list(reasons(results).items())[:_N_CAUSES]
+    causes = "; ".join(f"{reason} ({n} x)" for reason, n in commonest)
     totals = counts(list(results))
     return NoModelError(
         f"none of {len(results)} trials gave a model ({totals['failed']} failed,"
         f" {totals['not_applicable']} not applicable). Causes: {causes}.",
-        hint="The trials' logs are in the study folder; see: autometa status FILE",
+        hint="Mend the causes and start anew with --fresh, or raise the budget to search on;"
+        " each trial's reason: autometa status TASK.yaml",
     )
+
+
+def reasons(results: Sequence[TrialResult]) -> dict[str, int]:
+    """Gives why trials are not complete and how many each, the commonest first."""
+    missed = [result for result in results if result.outcome is not Outcome.COMPLETE]
+    return dict(Counter(result.reason or str(result.outcome) for result in missed).most_common())
 
 
 def _infeasible(complete: Sequence[TrialResult], bounds: Mapping[str, float]) -> str:

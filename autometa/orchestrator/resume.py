@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 FINISHED = "autometa_finished"
+"""Attribute of a study whose search ended with a model."""
+
+FAILED = "autometa_failed"
+"""Attribute of a study whose budget is used up without a usable trial."""
 
 
 def header(task: Task, setting: Setting, prepared: PreparedData, uid: str) -> dict[str, Any]:
@@ -133,20 +137,42 @@ def finished_report(study: SearchStudy, task: Task, model: Path) -> dict[str, An
     kept = study.attr(FINISHED)
     if not kept or not (model / MANIFEST).is_file():
         return None
-    trials, seconds = task.budget.trials, task.budget.seconds
-    used_trials = trials is not None and kept["trials"] >= trials
-    used_seconds = seconds is not None and kept["seconds"] >= seconds
-    if not (used_trials or used_seconds):
+    if not _is_used_up(task, kept):
         return None
     page = model.with_name(FILE)
     moved = {"model": str(model), "report": str(page) if page.is_file() else None}
     return {**kept["report"], **moved}
 
 
-def mark_finished(study: SearchStudy, task: Task, report: Mapping[str, Any]) -> None:
+def failed_report(study: SearchStudy, task: Task) -> dict[str, Any] | None:
+    """Gives the last run's report when it ended without a model and this budget adds no trial.
+
+    None otherwise, and when no trial ended at all: another run may be quick enough.
+    """
+    kept = study.attr(FAILED)
+    if not kept or not study.told or not _is_used_up(task, kept):
+        return None
+    return dict(kept["report"])
+
+
+def _is_used_up(task: Task, kept: Mapping[str, Any]) -> bool:
+    trials, seconds = task.budget.trials, task.budget.seconds
+    used_trials = trials is not None and kept["trials"] >= trials
+    used_seconds = seconds is not None and kept["seconds"] >= seconds
+    return bool(used_trials or used_seconds)
+
+
+def mark_ended(study: SearchStudy, task: Task, report: Mapping[str, Any]) -> None:
     """Keeps the final report with the study; a higher budget goes on from here."""
     n_trials = sum(report["trials"].values())
     seconds = float(report["seconds"])
     if task.budget.seconds is not None and not report["stopped_by_trials"]:
         seconds = max(seconds, task.budget.seconds)
-    study.set_attr(FINISHED, {"trials": n_trials, "seconds": seconds, "report": dict(report)})
+    key = FAILED if report["best"] is None else FINISHED
+    study.set_attr(key, {"trials": n_trials, "seconds": seconds, "report": dict(report)})
+
+
+def reopen(study: SearchStudy) -> None:
+    """Forgets that the study failed: it is searched again."""
+    if study.attr(FAILED):
+        study.set_attr(FAILED, None)

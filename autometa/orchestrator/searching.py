@@ -33,7 +33,7 @@ from autometa.orchestrator.memory import (
     versions_of,
 )
 from autometa.orchestrator.result import NO_PRIOR, Result, best_json, no_model
-from autometa.orchestrator.resume import FINISHED, mark_finished
+from autometa.orchestrator.resume import FINISHED, mark_ended, reopen
 from autometa.orchestrator.runner import Runner
 from autometa.orchestrator.session import Session
 from autometa.orchestrator.setting import Setting, baseline, evaluation_of
@@ -102,6 +102,7 @@ class Searching:
         """Runs trials until the budget ends; gives the best of all runs."""
         from autometa.search.sampler import sampler_factory
 
+        reopen(self._study)
         self._extras["baseline"] = self._baseline()
         prior = self._prior()
         known = _prior_json(prior)
@@ -230,9 +231,9 @@ class Searching:
         report["report"], figures = self._write_report(report)
         self._shown.end(report, figures)
         if self.is_finished:
+            mark_ended(self._study, self._session.task, report)
             if best is None:
                 raise no_model(self._study.results, self._evaluation.bounds)
-            mark_finished(self._study, self._session.task, report)
             self._session.observe_end(report)
             self._remember()
         report["mlflow"] = self._shown.wait(self._left)
@@ -244,10 +245,10 @@ class Searching:
         )
 
     def show_again(self, report: Mapping[str, Any]) -> None:
-        """Derives the tracked runs of a finished study anew.
+        """Derives the tracked runs of a study that ended anew.
 
         Args:
-            report: What its last run printed.
+            report: Of its last run.
         """
         self._shown.start()
         self._shown.model(self._delivery)
@@ -302,7 +303,7 @@ class Searching:
         return {
             "task": self._session.task.name,
             "study": self._session.task.name,
-            "status": "finished" if self.is_finished else "interrupted",
+            "status": self._status(best),
             "problem": self._prepared.problem,
             "trials": counts(results),
             "best": best_json(best, objectives),
@@ -315,6 +316,11 @@ class Searching:
             "checks": checks.kept(self._study),
             **self._extras,
         }
+
+    def _status(self, best: TrialResult | None) -> str:
+        if not self.is_finished:
+            return "interrupted"
+        return "failed" if best is None else "finished"
 
     def _remember(self) -> None:
         """Makes a record of the finished study; whatever becomes of it, the result stands."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,8 @@ from autometa.meta.attrs import PRIOR
 from autometa.modelfolder import MANIFEST
 from autometa.orchestrator.checks import CHECKS
 from autometa.orchestrator.delivery import best_of, usable
-from autometa.orchestrator.result import NO_PRIOR, best_json
-from autometa.orchestrator.resume import FINISHED
+from autometa.orchestrator.result import NO_PRIOR, best_json, no_model, reasons
+from autometa.orchestrator.resume import FAILED, FINISHED
 from autometa.orchestrator.searching import MODEL
 from autometa.search.lease import is_locked
 from autometa.select.rules import Rule
@@ -46,21 +46,22 @@ def read_status(task: Task, folder: Path, rule: Rule | None = None) -> dict[str,
     results = [trial.result for trial in told]
     header = attrs.get(HEADER, {})
     objectives = tuple(Metric.from_json(metric) for metric in header.get("metrics", ()))
-    best = best_of(results, objectives, task.constraints) if objectives else None
+    best = best_of(results, objectives, task.bounds) if objectives else None
     model = folder / MODEL
-    finished = attrs.get(FINISHED)
+    status = _status(folder, attrs, known=found is not None)
     asked: dict[str, Any] = {}
     if rule is not None:
-        good = usable(results, task.constraints)
+        good = usable(results, task.bounds)
         asked["chosen"] = _chosen(
             rule, rule.choose(good, objectives[0]) if good else None, objectives
         )
     return {
         "task": task.name,
-        "status": _status(folder, known=found is not None, finished=finished is not None),
+        "status": status,
         "problem": header.get("problem"),
         "trials": counts(results),
         "best": best_json(best, objectives),
+        "failure": _failure(results, task.bounds) if status == "failed" else None,
         "model": str(model) if (model / MANIFEST).is_file() else None,
         "prior": attrs.get(PRIOR) or dict(NO_PRIOR),
         "checks": attrs.get(CHECKS, []),
@@ -83,9 +84,17 @@ def _chosen(
     return {**shown, "measure": rule.measure, "measured": getattr(result, rule.measure)}
 
 
-def _status(folder: Path, *, known: bool, finished: bool) -> str:
+def _status(folder: Path, attrs: Mapping[str, Any], *, known: bool) -> str:
     if is_locked(folder):
         return "running"
     if not known:
         return "none"
-    return "finished" if finished else "interrupted"
+    if attrs.get(FAILED):
+        return "failed"
+    return "finished" if attrs.get(FINISHED) else "interrupted"
+
+
+def _failure(results: Sequence[TrialResult], bounds: Mapping[str, float]) -> dict[str, Any]:
+    """Gives what ``optimize`` said at the end, and the reasons of all trials with their number."""
+    error = no_model(results, bounds)
+    return {"message": error.message, "hint": error.hint, "reasons": reasons(results)}
