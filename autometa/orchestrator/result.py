@@ -73,8 +73,7 @@ def no_model(results: Sequence[TrialResult], bounds: Mapping[str, float]) -> NoM
     return NoModelError(
         f"none of {len(results)} trials gave a model ({totals['failed']} failed,"
         f" {totals['not_applicable']} not applicable). Causes: {causes}.",
-        hint="Mend the causes and start anew with --fresh, or raise the budget to search on;"
-        " each trial's reason: autometa status TASK.yaml",
+        hint="Mend the causes and start anew with --fresh, or raise the budget to search on.",
     )
 
 

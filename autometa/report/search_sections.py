@@ -53,7 +53,8 @@ def history(material: Material) -> tuple[Section, dict[str, str]]:
         numbers = [t.result.number for t in kept]
         values = [t.value for t in kept]
         axes.plot(numbers, values, "o", ms=3.5, color=figures.GREY, label="trial")
-        axes.step(*best, where="post", color=figures.COLOURS[0], lw=2, label="best so far")
+        if best[0]:
+            axes.step(*best, where="post", color=figures.COLOURS[0], lw=2, label="best so far")
         in_sight = _focus(axes, [t.value or 0.0 for t in trials], lead.direction, baseline)
         if baseline is not None and in_sight:
             axes.axhline(baseline, color=figures.COLOURS[4], ls="--", lw=1, label="constant")
@@ -65,7 +66,8 @@ def history(material: Material) -> tuple[Section, dict[str, str]]:
     )
     wish = "as low as possible" if lead.direction == "minimize" else "as high as possible"
     caption = f"Each dot is a trial; {page.text(lead.name)} is to be {wish}.{constant}"
-    alt = f"{lead.name} of {len(trials)} trials; the best is {page.number(best[1][-1])}"
+    leader = f"the best is {page.number(best[1][-1])}" if best[0] else "none is usable"
+    alt = f"{lead.name} of {len(trials)} trials; {leader}"
     parts = [page.figure(drawn[0], caption, alt), *_expectation(material, trials)]
     return Section("History", parts), {"history": drawn[0]}
 
@@ -88,7 +90,7 @@ def _best_so_far(material: Material, trials: Sequence[ToldTrial]) -> tuple[list[
     if values:
         numbers.append(trials[-1].result.number)
         values.append(values[-1])
-    return numbers, values or [math.nan]
+    return numbers, values
 
 
 def _focus(axes: Any, values: Sequence[float], direction: str, baseline: float | None) -> bool:

@@ -221,6 +221,15 @@ def test_report_without_a_usable_trial_says_so(material: Material) -> None:
     assert drawn == {}
 
 
+def test_report_of_trials_that_all_break_a_bound_shows_their_scores(material: Material) -> None:
+    final = {**material.final, "best": None, "model": None, "front": []}
+    bounds = {"size_kib": 1e-6}
+    text, drawn = compose(replace(material, bounds=bounds, final=final, model=None), 0.0)
+    assert "No trial gave a usable model" in Reader(text).shown
+    assert "trials; none is usable" in text
+    assert "best so far" not in drawn["history"]
+
+
 def test_report_without_the_data_leaves_out_what_needs_it(material: Material) -> None:
     reader = Reader(compose(replace(material, prepared=None), 0.0)[0])
     assert "Mistakes" not in reader.headings
