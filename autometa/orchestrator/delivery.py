@@ -27,6 +27,9 @@ from autometa.trial import Outcome, TrialResult
 
 _log = logging.getLogger(__name__)
 
+_ADDITIVE = frozenset({"size_kib", "latency_ms"})
+"""What members of a combination need together, nearly."""
+
 SELECT = "autometa.select.ensemble:select_ensemble"
 SCORE = "autometa.evaluate:score_folder"
 OBSERVER = "observer-"
@@ -92,6 +95,25 @@ def affordable(
         if not kept or spent + cost <= seconds:
             spent += cost
             kept.append(result)
+    return kept
+
+
+def fitting(
+    candidates: Sequence[tuple[TrialResult, Sequence[str]]], bounds: Mapping[str, float]
+) -> list[tuple[TrialResult, Sequence[str]]]:
+    """Gives the candidates that keep the bounds together, as far as their own measures tell.
+
+    Args:
+        candidates: Trials with the classes of their models, best first; the best is always kept.
+        bounds: Upper ones by metric; of peak memory nothing can be told.
+    """
+    left = {name: bounds[name] for name in _ADDITIVE & bounds.keys()}
+    kept: list[tuple[TrialResult, Sequence[str]]] = []
+    for candidate in candidates:
+        costs = {name: getattr(candidate[0], name) or 0.0 for name in left}
+        if not kept or all(costs[name] <= left[name] for name in left):
+            left = {name: left[name] - costs[name] for name in left}
+            kept.append(candidate)
     return kept
 
 
@@ -310,7 +332,31 @@ def select_ensemble(
     Returns:
         What `autometa.select.ensemble` found; None when a single trial is delivered.
     """
-    evaluation = delivery.evaluation
+    bounds = delivery.evaluation.bounds
+    # What is best may be too large together; what fits together is combined then.
+    smaller = fitting(candidates, bounds)
+    for members in (candidates, smaller) if len(smaller) < len(candidates) else (candidates,):
+        chosen = _chosen(delivery.evaluation, members, executor, deadline)
+        if chosen is None or chosen["strategy"] == "single":
+            return None
+        by_number = {result.number: (result, models) for result, models in members}
+        parts = [(by_number[n][0], w, by_number[n][1]) for n, w in chosen["weights"]]
+        try:
+            if delivery.replace(parts, chosen["values"], chosen["combination"], executor):
+                return chosen
+        except StorageError as exc:
+            _log.warning("the best trial is delivered, not the ensemble: %s", exc)
+            return None
+    return None
+
+
+def _chosen(
+    evaluation: Evaluation,
+    candidates: Sequence[tuple[TrialResult, Sequence[str]]],
+    executor: Executor,
+    deadline: float,
+) -> dict[str, Any] | None:
+    """Gives what `autometa.select.ensemble` finds in time; None when it finds nothing."""
     seconds = deadline - time.monotonic()
     if not candidates or seconds < 0.2 or evaluation.n_objectives > 1:
         return None
@@ -326,17 +372,7 @@ def select_ensemble(
     if report.outcome is not JobOutcome.OK or report.value is None:
         _log.warning("no ensemble: %s", report.reason or report.outcome)
         return None
-    chosen = dict(report.value)
-    if chosen["strategy"] == "single":
-        return None
-    by_number = {result.number: (result, models) for result, models in candidates}
-    parts = [(by_number[n][0], w, by_number[n][1]) for n, w in chosen["weights"]]
-    try:
-        is_kept = delivery.replace(parts, chosen["values"], chosen["combination"], executor)
-    except StorageError as exc:
-        _log.warning("the best trial is delivered, not the ensemble: %s", exc)
-        return None
-    return chosen if is_kept else None
+    return dict(report.value)
 
 
 def _files(result: TrialResult, evaluation: Evaluation) -> dict[str, Any]:

@@ -93,6 +93,32 @@ def test_size_that_only_a_small_model_keeps_is_kept(ask: Any) -> None:
     assert all(t.metrics["size_kib"] > 8 and "latency_ms" not in t.metrics for t in large)
 
 
+def test_ensemble_of_small_models_is_delivered_where_all_are_too_large_together(
+    run: Any, tmp_path: Path
+) -> None:
+    rng = random.Random(1)
+    rows = [[rng.gauss(0, 1) for _ in range(3)] for _ in range(300)]
+    labels = ["yes" if a * b + c + rng.gauss(0, 1) > 0 else "no" for a, b, c in rows]
+    pd.DataFrame(rows, columns=[*"abc"]).assign(label=labels).to_csv(
+        tmp_path / "noisy.csv", index=False
+    )
+
+    def search(name: str, **bounds: float) -> Any:
+        return run(
+            10,
+            name=name,
+            data={"source": "noisy.csv", "target": "label"},
+            search={"learners": ["logistic", "naive_bayes", "lightgbm"], "compressors": []},
+            target={**PATIENT, **bounds},
+        )
+
+    free = read_manifest(search("free").model)
+    bound = 0.5 * free["export"]["size_kib"]
+    small = read_manifest(search("small", size_kib=bound).model)
+    assert small["export"]["size_kib"] <= bound
+    assert 1 < len(small["members"]) < len(free["members"])
+
+
 def test_file_that_is_larger_and_no_better_than_the_fastest_is_not_measured(ask: Any) -> None:
     result = ask(
         6, ["logistic", "extra_trees"], objectives=["log_loss", "size_kib", "latency_ms"], seed=1

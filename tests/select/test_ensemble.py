@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from autometa.combination import LINEAR, LOGARITHMIC, Combination, Pool, tempered
 from autometa.measure import METRICS, score
 from autometa.select.calibration import calibrated
-from autometa.select.ensemble import LEVELS, SINGLE, choose
+from autometa.select.ensemble import LEVELS, SINGLE, choose, proven
 from autometa.select.evidence import Evidence
 from autometa.select.pools import bagged, greedy, stacked, voting
 
@@ -142,6 +142,53 @@ def test_single_fold_is_split_for_the_comparison():
     choice = choose(evidence_of(candidates, y, n_folds=1))
     assert math.isfinite(choice.honest)
     assert choice.honest < choice.reference
+
+
+@pytest.mark.parametrize(
+    ("gains", "taken"),
+    [
+        ([0.1, -0.1, 0.1, -0.1, 0.1], LEVELS),  # better in the mean, by luck
+        ([0.1, 0.1, 0.1, 0.1, 0.09], "stacked"),
+        ([-0.1, -0.1, -0.1, -0.1, -0.1], LEVELS),
+    ],
+)
+def test_favourite_is_taken_unless_another_is_better_beyond_luck(gains, taken):
+    losses = np.full(5, 0.5)
+    held_out = {SINGLE: losses + 0.2, "stacked": losses - gains, LEVELS: losses}
+    assert proven(held_out, LEVELS) == taken
+
+
+def test_without_the_favourite_the_least_mean_is_taken_and_the_single_one_if_it_is_as_good():
+    losses = np.full(5, 0.5)
+    assert proven({SINGLE: losses, "greedy": losses - [0.1, 0, 0, 0, 0]}) == "greedy"
+    assert proven({SINGLE: losses, "greedy": losses}) == SINGLE
+    assert proven({SINGLE: losses, LEVELS: losses + np.inf}, LEVELS) == SINGLE
+    assert proven({SINGLE: losses, "greedy": losses + 1}, LEVELS) == SINGLE
+
+
+def test_few_noisy_rows_do_not_make_the_luckiest_candidate_the_model():
+    """Forty equal candidates: the best of them on 80 rows is no better than the others."""
+    better = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        y, fresh = rng.integers(0, 2, 80), rng.integers(0, 2, 2000)
+        bias = rng.normal(0, 1, (40, 1, 1))
+
+        def candidates(labels, rng=rng, bias=bias):
+            p = classifiers(rng, labels, 40, skill=0.3)
+            logits = np.log(p) + bias * [1, -1]
+            return np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+
+        held_out, later = candidates(y), candidates(fresh)
+        order = np.argsort(
+            [METRICS["log_loss"].loss(score(METRICS["log_loss"], y, p)) for p in held_out]
+        )
+        choice = choose(evidence_of(held_out, y, name="log_loss"))
+        assert choice.name != SINGLE
+        found, alone = choice.combination(list(later[order])), later[order[0]]
+        losses = [score(METRICS["log_loss"], fresh, p) for p in (found, alone)]
+        better.append(losses[0] < losses[1])
+    assert all(better)
 
 
 def test_without_time_the_best_single_is_given():
