@@ -16,7 +16,8 @@ def run_checks(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     """Checks a prepared table.
 
     Args:
-        payload: ``prepared`` (folder) and ``seed``.
+        payload: ``prepared`` (folder), ``seed``, and ``objective`` (may be absent, see
+            `CheckedTable`).
         deadline: The worker is ended then.
 
     Returns:
@@ -26,16 +27,17 @@ def run_checks(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         StorageError: If the folder cannot be read.
     """
     prepared = open_prepared(Path(payload["prepared"]))
-    table = checked_table(prepared, int(payload["seed"]))
+    table = checked_table(prepared, int(payload["seed"]), str(payload.get("objective", "")))
     return {"findings": [finding.to_json() for finding in check_table(table)]}
 
 
-def checked_table(prepared: Prepared, seed: int) -> CheckedTable:
+def checked_table(prepared: Prepared, seed: int, objective: str = "") -> CheckedTable:
     """Gives a prepared table as the checks take it.
 
     Args:
         prepared: From `open_prepared`.
         seed: Of the samples.
+        objective: Name of the metric that is optimised first, "" = not known.
     """
     X = prepared.table
     return CheckedTable(
@@ -49,5 +51,7 @@ def checked_table(prepared: Prepared, seed: int) -> CheckedTable:
         notes=prepared.info["warnings"],
         overlap=prepared.info.get("overlap", {}),
         seed=seed,
+        objective=objective,
+        positive=int(prepared.info.get("positive") or 0),
         is_image=X is not prepared.X,
     )

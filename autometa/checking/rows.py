@@ -8,12 +8,20 @@ import numpy as np
 
 from autometa.checking.finding import Finding, Severity, named, percent
 from autometa.checking.table import CheckedTable
+from autometa.measure import METRICS
 
 _RARE = 0.1
 _VERY_RARE = 0.02
 _FEW_PER_FEATURE = 5.0
 _TOO_FEW_PER_FEATURE = 1.0
 _SMALL_TEST = 30
+
+_BETTER = "log_loss, average_precision or balanced_accuracy"
+_FOOLED = ("accuracy", "error")
+"""Metrics that hardly change when a rare class is never predicted."""
+
+_OF_ONE_CLASS = ("average_precision", "f1", "precision", "recall")
+"""Metrics that look at the positive class alone when there are two."""
 
 
 def check_classes(table: CheckedTable) -> Iterator[Finding]:
@@ -57,9 +65,33 @@ def _imbalance(table: CheckedTable, counts: np.ndarray, share: float, least: int
             f"The class {table.classes[rarest]!r} has {percent(share)} of the rows "
             f"({int(counts[rarest])} of {int(counts.sum())})."
         ),
-        advice="Prefer log_loss, average_precision or balanced_accuracy over accuracy.",
+        advice=_advice(table, rarest),
         columns=(table.target,),
         evidence={"share": round(share, 4), "n_rows": float(counts[rarest])},
+    )
+
+
+def _advice(table: CheckedTable, rarest: int) -> str:
+    """Says what helps with a rare class, given what the search optimises."""
+    objective = table.objective
+    is_missed = table.n_classes == 2 and table.positive != rarest
+    better = "log_loss or balanced_accuracy" if is_missed else _BETTER
+    if objective in _FOOLED:
+        return f"Prefer {better}: {objective} hardly notices when this class is never predicted."
+    if is_missed and objective in _OF_ONE_CLASS:
+        rare, other = named([table.classes[rarest]]), named([table.classes[table.positive]])
+        return (
+            f"Set data.positive_class to {rare}, or prefer {better}:"
+            f" {objective} looks at {other} alone."
+        )
+    if objective in METRICS:
+        return (
+            f"The objective {objective} takes it into account; see under Mistakes in the report"
+            " how often it is confused, and get more rows of it if that is too often."
+        )
+    return (
+        f"Make sure that what is optimised notices it, as {better} would, and see under Mistakes"
+        " in the report how often it is confused."
     )
 
 

@@ -36,6 +36,8 @@ class CheckedTable:
         overlap: Of a given test part, the share of rows whose ``group`` also has development rows,
             or whose ``time`` is before the last one's.
         seed: Of the samples.
+        objective: Name of the metric that the search optimises first, or "" when it is not known.
+        positive: Index of the class that binary metrics look at.
         is_image: Whether X is thumbnails of images, whose columns nobody knows by name.
     """
 
@@ -49,6 +51,8 @@ class CheckedTable:
     notes: Sequence[str] = ()
     overlap: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
+    objective: str = ""
+    positive: int = 1
     is_image: bool = False
     _parts: dict[str, Rows] = field(default_factory=dict, repr=False)
     _columns: dict[str, pd.Series[Any]] = field(default_factory=dict, repr=False)

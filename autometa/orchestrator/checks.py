@@ -11,6 +11,8 @@ from autometa.checking.finding import SAID_BEFORE, Finding, lines, refuse
 from autometa.execution import Executor, Job, JobOutcome
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import run_job
+from autometa.orchestrator.setting import first_objective
+from autometa.task import Task
 
 if TYPE_CHECKING:
     from autometa.orchestrator.loop import Progress
@@ -26,35 +28,38 @@ FILE = "checks.json"
 SECONDS = 30.0
 
 
-def find(prepared: PreparedData, executor: Executor, seed: int) -> list[Finding]:
+def find(prepared: PreparedData, executor: Executor, task: Task) -> list[Finding]:
     """Gives what the checks find in prepared data, gravest first; [] when they could not run.
 
-    They run once: what they found is kept in the prepared folder.
+    They run once: what they found is kept in the prepared folder, for the objective asked about.
     """
     file = prepared.folder / FILE
+    objective = first_objective(task, prepared.problem)
     try:
-        return [Finding.from_json(item) for item in json.loads(file.read_bytes())["findings"]]
+        kept = json.loads(file.read_bytes())
+        if kept["objective"] == objective:
+            return [Finding.from_json(item) for item in kept["findings"]]
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    payload = {"prepared": str(prepared.folder), "seed": seed}
+    payload = {"prepared": str(prepared.folder), "seed": task.seed, "objective": objective}
     report = run_job(
         executor, Job(id="checks", function=RUN, payload=payload, wall_seconds=SECONDS)
     )
     if report.outcome is not JobOutcome.OK or report.value is None:
         _log.warning("the data could not be checked: %s", report.reason)
         return []
-    found = dict(report.value)
+    found = {**report.value, "objective": objective}
     file.write_text(json.dumps(found), encoding="utf-8")
     return [Finding.from_json(item) for item in found["findings"]]
 
 
-def check(prepared: PreparedData, executor: Executor, seed: int) -> list[Finding]:
+def check(prepared: PreparedData, executor: Executor, task: Task) -> list[Finding]:
     """Gives what `find` does.
 
     Raises:
         DataError: If scores on this data would mean nothing.
     """
-    findings = find(prepared, executor, seed)
+    findings = find(prepared, executor, task)
     refuse(findings)
     return findings
 

@@ -119,7 +119,7 @@ def _ready(
     storage = _open_storage(session, at_end, fresh=fresh)
     tracker = make_tracker(folder)  # after --fresh has emptied the folder
     prepared = prepare_data(task, session.registry, executor, folder)
-    findings = checks.check(prepared, executor, task.seed)
+    findings = checks.check(prepared, executor, task)
     study, setting = _open_study(session, storage, prepared)
     at_end.callback(study.release)
     checks.tell(study, findings, session.progress)

@@ -53,7 +53,7 @@ def check_report(
     """
     prepared = prepare_data(task, registry, executor, folder)
     setting_of(task, prepared, registry)
-    findings = find(prepared, executor, task.seed)
+    findings = find(prepared, executor, task)
     grave = [finding for finding in findings if finding.severity is not Severity.INFO]
     return {
         "task": task.name,

@@ -12,7 +12,7 @@ from autometa.chains import plan_chains
 from autometa.errors import PluginError, TaskError
 from autometa.execution import Executor, Job, JobOutcome
 from autometa.learner import Space
-from autometa.measure import DEFAULT_METRIC, Metric, find_metric
+from autometa.measure import DEFAULT_METRIC, RESOURCES, Metric, find_metric
 from autometa.orchestrator.data import PreparedData, wants_small
 from autometa.orchestrator.delivery import run_job
 from autometa.orchestrator.evaluation import Evaluation
@@ -120,6 +120,14 @@ def metrics_of(task: Task, prepared: PreparedData) -> tuple[tuple[Metric, ...], 
         if name not in known:
             bounded.append(metric)
     return objectives, tuple(bounded)
+
+
+def first_objective(task: Task, problem: str) -> str:
+    """Gives the name of the first objective that is taken of predictions, or "" without one."""
+    if task.objectives is None:
+        return DEFAULT_METRIC.get(problem, "")
+    names = [objective.metric for objective in task.objectives]
+    return next((name for name in names if name not in RESOURCES), "")
 
 
 def _placed(metric: Metric, positive: int, task: Task) -> Metric:

@@ -22,13 +22,21 @@ Checked = Callable[..., dict[str, Finding]]
 def checked(tmp_path: Path) -> Checked:
     """Gives what is found in a table, by check; several of one check are an error."""
 
-    def run(frame: pd.DataFrame, *, target: str = "y", seed: int = 0, **payload: Any) -> Any:
+    def run(
+        frame: pd.DataFrame,
+        *,
+        target: str = "y",
+        seed: int = 0,
+        objective: str = "",
+        **payload: Any,
+    ) -> Any:
         source, folder = tmp_path / "table.parquet", tmp_path / "prepared"
         folder.mkdir(exist_ok=True)
         frame.to_parquet(source)
         base = {"source": str(source), "adapter": PARQUET, "target": target, "folder": str(folder)}
         prepare({**base, **payload}, float("inf"))
-        value = run_checks({"prepared": str(folder), "seed": seed}, float("inf"))
+        asked = {"prepared": str(folder), "seed": seed, "objective": objective}
+        value = run_checks(asked, float("inf"))
         found = [Finding.from_json(item) for item in value["findings"]]
         by_check = {finding.check: finding for finding in found}
         assert len(by_check) == len(found), found

@@ -97,6 +97,37 @@ def test_rare_class(checked, clean, n_rare: int, severity: str) -> None:
     assert finding.evidence["share"] == pytest.approx(n_rare / 1000, abs=0.002)
 
 
+SUITS = "The objective {} takes it into account; see under Mistakes in the report how often it is"
+
+
+@pytest.mark.parametrize(
+    ("objective", "positive", "advice"),
+    [
+        ("log_loss", None, SUITS.format("log_loss")),
+        ("roc_auc", None, SUITS.format("roc_auc")),
+        ("accuracy", "rare", "Prefer log_loss, average_precision or balanced_accuracy: accuracy"),
+        ("error", "common", "Prefer log_loss or balanced_accuracy: error hardly notices"),
+        ("average_precision", "rare", SUITS.format("average_precision")),
+        ("f1", "common", "Set data.positive_class to 'rare', or prefer log_loss or balanced_acc"),
+        ("f1_macro", "common", SUITS.format("f1_macro")),
+        ("own:cost", "rare", "Make sure that what is optimised notices it, as log_loss, average"),
+    ],
+)
+def test_advice_on_a_rare_class_follows_the_objective(
+    checked, clean, objective: str, positive: str | None, advice: str
+) -> None:
+    frame = clean(1000)
+    frame["y"] = np.where(np.arange(1000) % 25 == 0, "rare", "common")
+    found = checked(frame, objective=objective, positive_class=positive)
+    assert found["imbalance"].advice.startswith(advice)
+
+
+def test_of_three_classes_no_objective_looks_at_one_alone(checked, clean) -> None:
+    frame = clean(1000)
+    frame["y"] = np.where(np.arange(1000) % 25 == 0, "rare", np.tile(["u", "v"], 500))
+    assert checked(frame, objective="f1")["imbalance"].advice.startswith(SUITS.format("f1"))
+
+
 def test_more_columns_than_rows_is_a_warning(checked) -> None:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(60, 90)), columns=[f"c{i}" for i in range(90)])
