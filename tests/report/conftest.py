@@ -6,6 +6,7 @@ import importlib.util
 import json
 import time
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,35 @@ from autometa.workspace import Workspace
 
 ORCHESTRATOR = Path(__file__).parents[1] / "orchestrator"
 PLUGIN = ORCHESTRATOR / "parts_plugin.py"
+VOID = {"meta", "link", "img", "br"}
+
+
+class Reader(HTMLParser):
+    """Checks that tags are balanced, and keeps what is shown and what would be fetched."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.fetched: list[str] = []
+        self.headings: list[str] = []
+        self.shown = ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        values = dict(attrs)
+        self.fetched += [str(v) for k, v in values.items() if k in ("src", "href", "srcset")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.shown += data
+        if self.open and self.open[-1] == "h2":
+            self.headings.append(data)
 
 
 def _write_table(path: Path) -> None:
