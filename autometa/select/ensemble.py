@@ -49,7 +49,7 @@ MAX_ROWS = 20_000
 """Rows beyond which a choice is made on a part of them: it takes seconds, and changes nothing."""
 
 _PROOF = 3.0
-"""Standard errors. Of five folds: one case of fifty by chance (t distribution), for each strategy."""
+"""Standard errors; with five folds, chance gives that once in fifty cases (t distribution)."""
 
 
 @dataclass(frozen=True, slots=True)
