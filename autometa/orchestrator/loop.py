@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from autometa.errors import StorageError
 from autometa.execution import Executor, JobReport
-from autometa.orchestrator.delivery import (
-    Delivery,
-    best_of,
-    overhear,
-    pareto_front,
-    ranked,
-    usable,
-)
+from autometa.orchestrator.candidates import best_of, pareto_front, ranked, usable
+from autometa.orchestrator.delivery import Delivery, overhear
 from autometa.orchestrator.evaluation import Evaluation, excesses
 from autometa.orchestrator.interrupted import interrupted
 from autometa.orchestrator.runner import KEPT_TRIALS, Runner

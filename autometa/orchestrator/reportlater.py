@@ -14,7 +14,8 @@ from autometa.execution import Executor, Job, JobOutcome
 from autometa.labelling import labelling_of
 from autometa.measure import Metric
 from autometa.meta.attrs import BASELINE
-from autometa.orchestrator.delivery import run_job, usable
+from autometa.orchestrator.candidates import usable
+from autometa.orchestrator.delivery import run_job
 from autometa.orchestrator.reporting import PREPARED, ReportJob, material
 from autometa.orchestrator.result import best_json
 from autometa.orchestrator.resume import FINISHED

@@ -12,15 +12,9 @@ from autometa.execution import JobReport
 from autometa.labelling import labelling_of
 from autometa.meta.attrs import BASELINE, MACHINE, PRIOR, RECORD, VERSIONS
 from autometa.orchestrator import checks, reporting
+from autometa.orchestrator.candidates import affordable, pareto_front
 from autometa.orchestrator.data import PreparedData
-from autometa.orchestrator.delivery import (
-    Delivery,
-    affordable,
-    header_of,
-    pareto_front,
-    score_test,
-    select_ensemble,
-)
+from autometa.orchestrator.delivery import Delivery, header_of, score_test, select_ensemble
 from autometa.orchestrator.loop import Proposing, SearchLoop
 from autometa.orchestrator.memory import (
     DESCRIBE_JOB,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from autometa.measure import Metric
 from autometa.meta.attrs import PRIOR
 from autometa.modelfolder import MANIFEST
+from autometa.orchestrator.candidates import best_of, usable
 from autometa.orchestrator.checks import CHECKS
-from autometa.orchestrator.delivery import best_of, usable
 from autometa.orchestrator.result import NO_PRIOR, best_json, no_model, reasons
 from autometa.orchestrator.resume import FAILED, FINISHED
 from autometa.orchestrator.searching import MODEL

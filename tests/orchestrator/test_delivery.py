@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from autometa.orchestrator.delivery import affordable, fitting
+from autometa.orchestrator.candidates import affordable, fitting
 from autometa.trial import Outcome, TrialResult
 
 
