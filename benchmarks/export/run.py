@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from common import AUTOMETA, DATA, Results, Row, Workspace
 
-N_TABLES, N_TRIALS, N_CONFIGS = 20, 8, 2
+N_TABLES, N_TRIALS, N_CONFIGS = 20, 24, 2
 MANY_TABLES = 15  # of the 20, on which a small file must be better than the linear one
 MOST_ROWS = 500  # that a learner is fitted on for its parity
 SECONDS = 60.0  # of one fit for its parity
@@ -132,6 +132,7 @@ def ensemble(table: Row, options: argparse.Namespace, done: Set[str]) -> Iterato
     with common.workspace() as place:
         report = search(place, table, options)
         row = {"learner": members(report), "refusal": "", "fault": fault_of(report)}
+        row["trials"] = options.trials
         if report.get("model"):
             command = [AUTOMETA, "export", report["model"], "--json"]
             finished = place.run([*command, "--data", source(table, options)], timeout=SLOWEST)
@@ -169,6 +170,7 @@ def delivered(table: Row, options: argparse.Namespace, more: Row) -> Row:
         test = report.get("test", {})
         return {
             **measured(found),
+            "trials": options.trials,
             "fault": fault_of(report),
             "learner": members(report) or "none",
             "metric": next(iter(test), ""),
@@ -325,6 +327,6 @@ if __name__ == "__main__":
     options = common.parser(__doc__, "export.csv")
     options.add_argument("--data", type=Path, default=DATA, help="folder of tables with index.csv")
     options.add_argument("--tables", type=int, default=N_TABLES, help="how many (default: 20)")
-    options.add_argument("--trials", type=int, default=N_TRIALS, help="of each search (default: 8)")
+    options.add_argument("--trials", type=int, default=N_TRIALS, help="of each search (default: 24)")
     options.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
     common.main(options.parse_args(), measure, report)
