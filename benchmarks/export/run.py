@@ -327,6 +327,6 @@ if __name__ == "__main__":
     options = common.parser(__doc__, "export.csv")
     options.add_argument("--data", type=Path, default=DATA, help="folder of tables with index.csv")
     options.add_argument("--tables", type=int, default=N_TABLES, help="how many (default: 20)")
-    options.add_argument("--trials", type=int, default=N_TRIALS, help="of each search (default: 24)")
+    options.add_argument("--trials", type=int, default=N_TRIALS, help="of a search (default: 24)")
     options.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
     common.main(options.parse_args(), measure, report)
