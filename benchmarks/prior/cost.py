@@ -1,6 +1,9 @@
 """CPU milliseconds of a proposal, by number of past tasks and of observations.
 
-python -m benchmarks.prior.cost
+    OPENBLAS_NUM_THREADS=1 python -m benchmarks.prior.cost
+
+One thread, as `autometa optimize` proposes: the matrices are small, and threads that wait for each
+other double the CPU time of every proposal.
 """
 
 from __future__ import annotations
