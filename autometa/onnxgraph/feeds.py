@@ -79,9 +79,7 @@ def run_batches(
         feeds: As `feeds_of` gives them; at least one row.
     """
     n_rows, step = len(next(iter(feeds.values()))), BATCH_ROWS
-    if (
-        n_rows == 1
-    ):  # the usual request of a server: what a session tells of its inputs takes longer
+    if n_rows == 1:  # fits every file, so the session need not be asked for its inputs
         return list(session.run(outputs, dict(feeds)))
     if set(feeds) == {IMAGES} and feeds[IMAGES].ndim == 4:
         step = BATCH_IMAGES

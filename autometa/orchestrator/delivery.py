@@ -235,7 +235,7 @@ def select_ensemble(
     executor: Executor,
     deadline: float,
 ) -> dict[str, Any] | None:
-    """Delivers a combination of good trials when it beats the best of them and keeps all bounds.
+    """Delivers a combination of good trials when it holds up better and keeps all bounds.
 
     Args:
         delivery: Holds the best single trial already.

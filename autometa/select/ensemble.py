@@ -44,7 +44,8 @@ On tables of part dev with 230 training rows, and 50, 16 or 6 trials to choose f
 untouched rows is so by .004, .008, .002 (log loss, 24 tables) and .001, .005, .004 (rmse, 9 tables)
 of the constant's below that of what was best held out, and by .014, .013, .027 and .017, .024, .012
 below the best single trial's; with 1,500 rows it is within .001 of the former
-(``benchmarks/combining.py``). Ranks and labels have no favourite that is better.
+(``benchmarks/combining.py``). Brier score, mse and r2 follow these two; of other metrics nothing is
+known, and the least held-out loss decides.
 """
 MAX_ROWS = 20_000
 """Rows beyond which a choice is made on a part of them: it takes seconds, and changes nothing."""
