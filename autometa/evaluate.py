@@ -51,8 +51,8 @@ def run_fold(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
             ``students`` (factory by name), ``store`` (folder of models that trials share, or
             null), ``metrics`` (`Metric.to_json`), ``seed``, ``n_threads``,
             ``folder`` (of the trial; exists), ``keep_below`` (loss of the first metric up to
-            which the model is written; null = always), ``rungs`` (pairs of rung and largest loss
-            with which the fit goes on; null or absent = its reports say nothing),
+            which the model is written; null = always, -inf = never), ``rungs`` (pairs of rung and
+            largest loss with which the fit goes on; null or absent = its reports say nothing),
             ``checkpoints`` (whether the fit keeps some; absent = not).
         deadline: Moment of `time.monotonic`.
 

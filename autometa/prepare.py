@@ -89,6 +89,7 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     info = {
         **_describe_target(target, payload),
         **_describe_split(table, split),
+        "n_delivered": 1 if validation.get("kind") == "single" else split.n_folds,
         "digest": digest,
         "schema": schema.to_json(),
         "dropped": [{"column": c.name, "reason": c.reason} for c in _left_out(dataset, roles)],
@@ -311,7 +312,7 @@ def _apart(
 def _kind(table: _Table, validation: Mapping[str, Any]) -> str:
     """Images are fitted slowly: they are held out once, unless the task asks for folds."""
     kind = str(validation.get("kind") or "auto")
-    is_open = kind == "auto" and validation.get("folds") is None
+    is_open = kind in ("auto", "single") and validation.get("folds") is None
     has_order = table.groups is not None or table.times is not None
     return "holdout" if is_open and not has_order and table.X.ndim == 4 else kind
 

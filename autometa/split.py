@@ -24,6 +24,7 @@ FEWEST_ROWS = 4
 
 _FEWEST_FOR_TEST = 10
 _HOLDOUT = 0.2
+_FEW_ROWS = 2_000  # up to here one holdout is too small to choose by
 _GROUP_BINS = 10
 _MOST_CELLS = 5_000_000
 
@@ -76,9 +77,11 @@ class SplitRequest:
     """How to split.
 
     Args:
-        kind: ``auto``, ``holdout``, ``kfold``, ``group`` or ``time``. ``auto`` follows `groups` or
-            `times` where given; else 5 folds up to 10,000 development rows, 3 up to 50,000, and
-            a holdout of 20 % above.
+        kind: ``auto``, ``holdout``, ``kfold``, ``group``, ``time`` or ``single``. ``auto`` follows
+            `groups` or `times` where given; else 5 folds up to 10,000 development rows, 3 up to
+            50,000, and a holdout of 20 % above. ``single``, where one fold's model is delivered
+            and fits of other folds only judge: 5 folds up to 2,000 development rows, and a
+            holdout above.
         test_fraction: Share of the rows that becomes the test part, in [0, 1).
         n_folds: Number of folds, at least 1; None = as for ``auto``.
         seed: Seed of the shuffles.
@@ -131,11 +134,11 @@ def _kind(request: SplitRequest) -> str:
         return "group"
     if request.kind in ("auto", "time") and request.times is not None:
         return "time"
-    return "kfold" if request.kind in ("auto", "holdout") else request.kind
+    return "kfold" if request.kind in ("auto", "holdout", "single") else request.kind
 
 
 def _n_folds(request: SplitRequest, n_rows: int) -> int:
-    if request.kind == "holdout":
+    if request.kind == "holdout" or (request.kind == "single" and n_rows > _FEW_ROWS):
         return 1
     if request.n_folds is not None:
         return request.n_folds

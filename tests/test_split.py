@@ -42,6 +42,14 @@ def test_auto_split_has_fewer_folds_for_more_rows(n_rows, n_folds, kind):
     check_is_partition(split, n_rows)
 
 
+@pytest.mark.parametrize(("n_rows", "n_folds"), [(100, 5), (2500, 5), (2600, 1), (70_000, 1)])
+def test_single_model_is_judged_on_folds_where_a_holdout_is_small(n_rows, n_folds):
+    split, warnings = split_of(n_rows=n_rows, kind="single")
+    assert (split.n_folds, split.kind) == (n_folds, "kfold" if n_folds > 1 else "holdout")
+    assert warnings == []
+    check_is_partition(split, n_rows)
+
+
 def test_kfold_scores_every_development_row_once():
     split, _ = split_of(n_rows=103, n_folds=4, kind="kfold")
     scored = np.concatenate([split.valid_rows(fold) for fold in range(4)])

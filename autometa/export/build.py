@@ -132,28 +132,31 @@ def export_job(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     Args:
         payload: ``folder``, ``prepared`` (whose validation rows are compared), ``packages``,
             ``output`` (a folder that is made), ``opset``, ``most_kib`` (larger files are not
-            measured; null = none is too large), ``metrics`` (`Metric.to_json`).
+            measured; null = none is too large), ``metrics`` (`Metric.to_json`), ``n_folds`` (that
+            many first ones have a model in the folder).
         deadline: Not used: measuring ends by itself.
 
     Returns:
         What `build` gives; and ``quality``: by metric the scores of ``source`` and ``file`` on
-        the validation rows, which both have seen in training.
+        the validation rows of the folds that have a model there. A folder of one model has not
+        seen them in training; of several, each has seen those of the others.
     """
     predictor = load_model(payload["folder"], packages=frozenset(payload["packages"]))
     prepared = open_prepared(Path(payload["prepared"]))
-    index = _validation_rows(prepared.split)
-    X, y = taken(prepared.X, index), prepared.y[index]
+    X = taken(prepared.X, _validation_rows(prepared.split, prepared.split.n_folds))
     folder = Path(payload["output"])
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     found = build(predictor, folder, X=X, opset=int(payload["opset"]), most_kib=payload["most_kib"])
     metrics = [Metric.from_json(metric) for metric in payload["metrics"]]
-    quality = _quality(predictor, OnnxFile(folder / FILE), X, y, metrics)
+    own = _validation_rows(prepared.split, int(payload["n_folds"]))
+    file = OnnxFile(folder / FILE)
+    quality = _quality(predictor, file, taken(prepared.X, own), prepared.y[own], metrics)
     return {**found, "quality": quality}
 
 
-def _validation_rows(split: Any) -> np.ndarray[Any, Any]:
-    rows = [split.valid_rows(fold) for fold in range(split.n_folds)]
+def _validation_rows(split: Any, n_folds: int) -> np.ndarray[Any, Any]:
+    rows = [split.valid_rows(fold) for fold in range(n_folds)]
     return np.unique(np.concatenate(rows))
 
 

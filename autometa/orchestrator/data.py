@@ -125,11 +125,11 @@ def _payload(task: Task, registry: Registry) -> dict[str, Any]:
 
 
 def _validation(task: Task) -> dict[str, Any]:
-    """A deliverable that is measured is one model: what is measured must be what is scored."""
+    """A small deliverable is one model, not one per fold, unless the task says how to validate."""
     wanted = task.validation.model_dump()
     is_open = wanted["kind"] == "auto" and not wanted["group"] and not wanted["time"]
     if is_open and wanted["folds"] is None and (wants_small(task) or task.search.compressors):
-        wanted["kind"] = "holdout"
+        wanted["kind"] = "single"
     return wanted
 
 

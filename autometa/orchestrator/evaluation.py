@@ -18,6 +18,7 @@ class Evaluation:
     Args:
         prepared: Folder of the prepared data.
         n_folds: How many jobs a full trial has.
+        n_delivered: How many of their models make its deliverable: all, or the first alone.
         metrics: One per objective, in order, then those of constraints.
         n_objectives: How many of `metrics` are objectives.
         bounds: Upper bound by metric name.
@@ -34,6 +35,7 @@ class Evaluation:
 
     prepared: Path
     n_folds: int
+    n_delivered: int
     metrics: tuple[Metric, ...]
     n_objectives: int
     bounds: Mapping[str, float]
@@ -64,6 +66,16 @@ class Evaluation:
     def needs_deliverable(self) -> bool:
         """Whether something is measured of the deliverable."""
         return any(metric.is_resource for metric in self.metrics)
+
+    @property
+    def n_judged(self) -> int:
+        """Folds after which a trial's deliverable is measured.
+
+        As early as it is there; but an objective is compared with what else is known of a trial,
+        and that should be all.
+        """
+        is_goal = any(metric.is_resource for metric in self.objectives)
+        return self.n_folds if is_goal else self.n_delivered
 
     def trial_folder(self, number: int) -> Path:
         """Gives where a trial leaves its files."""

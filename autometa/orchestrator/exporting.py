@@ -51,6 +51,7 @@ def export_payload(
         "output": str(output),
         "opset": evaluation.opset,
         "most_kib": None if math.isinf(most_kib) else most_kib,
+        "n_folds": evaluation.n_delivered,
         "metrics": [metric.to_json() for metric in evaluation.predictive],
     }
 

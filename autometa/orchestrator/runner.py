@@ -78,7 +78,7 @@ class Runner:
             names = json.loads((folder / MODELS).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return
-        files = [folder / f"predictions-{fold}.npy" for fold in range(len(names))]
+        files = [folder / f"predictions-{fold}.npy" for fold in range(self._evaluation.n_folds)]
         models = [folder / f"model-{fold}" for fold in range(len(names))]
         if self._evaluation.opset is not None:
             models += [folder / exporting.FOLDER, folder / exporting.REPORT]
@@ -127,10 +127,10 @@ class Runner:
             running.size_kib, running.latency_ms = value["size_kib"], value.get("latency_ms")
             if running.latency_ms is None and running.size_kib <= self._most_kib:
                 return self._end(running, Outcome.DOMINATED, BEATEN)
-            return self._complete(running)
+            return self._after_measuring(running)
         if "latency_ms" in value:
             running.latency_ms = float(value["latency_ms"])
-            return self._complete(running)
+            return self._after_measuring(running)
         running.rungs = running.rungs or tuple((int(r), loss) for r, loss in value.get("rungs", ()))
         if reason := value.get("pruned"):
             return self._end(running, Outcome.PRUNED, str(reason))
@@ -156,19 +156,33 @@ class Runner:
         self, running: Running, value: Mapping[str, Any]
     ) -> tuple[Proposal, TrialResult] | None:
         running.scores.append([float(score) for score in value["scores"]])
-        running.models.append(value["model"])
-        running.row_seconds += value["row_seconds"]
+        if len(running.models) < self._evaluation.n_delivered:
+            running.models.append(value["model"])
+            running.row_seconds += value["row_seconds"]
         if "n_pseudo_labelled" in value:
             running.n_labelled.append(int(value["n_pseudo_labelled"]))
-        if len(running.scores) < self._evaluation.n_folds:
-            if self._rivals.beat(running):
-                reason = f"worse than the best on {len(running.scores)} of the folds"
-                return self._end(running, Outcome.PRUNED, reason)
-            self._submit_fold(running)
-            return None
-        if self._evaluation.needs_deliverable:
+        n_done = len(running.scores)
+        if n_done < self._evaluation.n_folds and self._rivals.beat(running):
+            reason = f"worse than the best on {n_done} of the folds"
+            return self._end(running, Outcome.PRUNED, reason)
+        if self._evaluation.needs_deliverable and n_done == self._evaluation.n_judged:
             return self._measure(running)
-        return self._complete(running)
+        return self._next_fold(running)
+
+    def _after_measuring(self, running: Running) -> tuple[Proposal, TrialResult] | None:
+        """Spares what is too large or too slow its other folds, unless its files are wanted."""
+        measured, bounds = self._measured(running), self._evaluation.bounds
+        names = {metric.name for metric in self._evaluation.metrics if metric.is_resource}
+        breaks = any(measured.get(name, 0.0) > bounds[name] for name in names & bounds.keys())
+        if breaks and not running.is_again:
+            return self._complete(running)
+        return self._next_fold(running)
+
+    def _next_fold(self, running: Running) -> tuple[Proposal, TrialResult] | None:
+        if len(running.scores) == self._evaluation.n_folds:
+            return self._complete(running)
+        self._submit_fold(running)
+        return None
 
     def _submit_fold(self, running: Running) -> None:
         proposal, evaluation = running.proposal, self._evaluation
@@ -176,7 +190,9 @@ class Runner:
         name = str(proposal.params[LEARNER])
         keep = math.inf
         is_choosy = evaluation.n_objectives == 1 and not evaluation.needs_deliverable
-        if is_choosy and not running.is_again:
+        if fold >= evaluation.n_delivered:
+            keep = -math.inf
+        elif is_choosy and not running.is_again:
             keep = self._rivals.keep_below(KEPT_TRIALS, fold)
         learner, labelling = self._registry.learner(name), labelling_of(proposal.params)
         payload = {
@@ -194,7 +210,7 @@ class Runner:
             "seed": self._seed(proposal),
             "n_threads": evaluation.n_threads,
             "folder": str(evaluation.trial_folder(proposal.number)),
-            "keep_below": None if math.isinf(keep) else keep,
+            "keep_below": None if keep == math.inf else keep,
             "rungs": self._rivals.limits(running),
             "checkpoints": labelling is None and CHECKPOINT in learner.spec.capabilities,
         }
@@ -271,7 +287,7 @@ class Runner:
         if "gzip_kib" in asked:
             running.gzip_kib = modelfolder.gzip_kib(folder)
         if "latency_ms" not in asked:
-            return self._complete(running)
+            return self._after_measuring(running)
         if running.size_kib > self._rivals.beaten_above_kib(self._measured(running)):
             return self._end(running, Outcome.DOMINATED, BEATEN)
         payload = {
@@ -315,7 +331,7 @@ class Runner:
 
     def _complete(self, running: Running) -> tuple[Proposal, TrialResult]:
         number = running.proposal.number
-        if all(running.models):
+        if all(running.models) and len(running.scores) == self._evaluation.n_folds:
             self.models[number] = [str(name) for name in running.models]
             self.row_seconds[number] = running.row_seconds
             folder = self._evaluation.trial_folder(number)

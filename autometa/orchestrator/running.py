@@ -26,10 +26,10 @@ class Running:
     proposal: Proposal
     is_again: bool = False
     scores: list[list[float]] = field(default_factory=list)  # per fold, per predictive metric
-    models: list[str | None] = field(default_factory=list)  # per fold, class or None
+    models: list[str | None] = field(default_factory=list)  # per delivered fold, class or None
     cost_seconds: float = 0.0
     wall_seconds: float = 0.0
-    row_seconds: float = 0.0  # to predict one row with the models of all folds
+    row_seconds: float = 0.0  # to predict one row with these models
     size_kib: float | None = None
     gzip_kib: float | None = None  # where it is asked for
     latency_ms: float | None = None

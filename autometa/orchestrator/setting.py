@@ -262,6 +262,7 @@ def evaluation_of(
     return Evaluation(
         prepared=prepared.folder,
         n_folds=int(prepared.info["n_folds"]),
+        n_delivered=int(prepared.info["n_delivered"]),
         metrics=(*setting.objectives, *setting.bounded),
         n_objectives=len(setting.objectives),
         bounds=setting.bounds,

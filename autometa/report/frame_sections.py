@@ -140,6 +140,8 @@ def _validation(info: Mapping[str, Any]) -> str:
         return "-"
     n_folds = info["n_folds"]
     folds = f", {n_folds} folds" if n_folds > 1 else ""
+    if info.get("n_delivered", n_folds) < n_folds:
+        folds += ", the first one's model is delivered,"
     return (
         f"{info.get('split', '')}{folds} on {info['n_train']:,} rows;"
         f" {info['n_test']:,} rows set aside for the test"

@@ -20,6 +20,7 @@ def rivals(names: tuple[str, ...] = OBJECTIVES, bounds: dict[str, float] | None 
     evaluation = Evaluation(
         prepared=Path(),
         n_folds=1,
+        n_delivered=1,
         metrics=tuple(METRICS[name] for name in names),
         n_objectives=len(names),
         bounds=bounds or {},

@@ -22,6 +22,7 @@ def rivals(registry: Any, bound: float | None) -> Rivals:
         Evaluation(
             prepared=Path(),
             n_folds=3,
+            n_delivered=3,
             metrics=tuple(find_metric(name, problem="classification") for name in names),
             n_objectives=1,
             bounds={} if bound is None else {"size_kib": bound},

@@ -1,0 +1,75 @@
+"""Where one small model is delivered, it is the first fold's; the other folds judge its trial."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autometa.measure import METRICS, score
+from autometa.modelfolder import load_model, read_manifest
+from autometa.prepare import open_prepared
+from autometa.trial import Outcome
+
+pytest.importorskip("onnxruntime")
+
+PATIENT = {"profile": "edge-cpu", "latency_ms": 1000.0, "memory_mib": 1000.0}
+OPEN: dict[str, Any] = {"kind": "auto"}
+CHEAP: dict[str, Any] = {"learners": ["logistic", "extra_trees"], "compressors": []}
+
+
+def test_small_table_is_judged_on_all_folds_and_delivers_the_first_model(run: Any) -> None:
+    result = run(2, validation=OPEN, search=CHEAP, target=PATIENT)
+    folder = result.model.parent
+    prepared = open_prepared(folder / "data")
+    assert prepared.split.n_folds == 5
+    for trial in result.trials:
+        assert trial.outcome is Outcome.COMPLETE
+        assert len(trial.fold_scores) == 5
+        assert (trial.values or (0,))[0] == pytest.approx(fmean(trial.fold_scores))
+    manifest = read_manifest(result.model)
+    assert all(len(member["models"]) == 1 for member in manifest["members"])
+    # Its quality is that of rows it was not fitted on: of the first fold.
+    metric, rows = METRICS["log_loss"], prepared.split.valid_rows(0)
+    said = load_model(result.model).average(prepared.X.iloc[rows].reset_index(drop=True))
+    quality = manifest["export"]["quality"]["log_loss"]
+    assert quality["file"] == pytest.approx(score(metric, prepared.y[rows], said), abs=1e-4)
+
+
+def test_what_is_too_large_costs_one_fold(run: Any) -> None:
+    target = {**PATIENT, "size_kib": 8}
+    result = run(4, validation=OPEN, search=CHEAP, target=target)
+    large = [t for t in result.trials if t.metrics.get("size_kib", 0) > 8]
+    small = [t for t in result.trials if t not in large and t.outcome is Outcome.COMPLETE]
+    assert large
+    assert small
+    assert {len(t.fold_scores) for t in large} == {1}
+    assert {len(t.fold_scores) for t in small} == {5}
+
+
+def test_size_as_an_objective_is_compared_with_what_all_folds_say(run: Any) -> None:
+    search = {"learners": ["slope"], "compressors": []}
+    result = run(3, validation=OPEN, search=search, objectives=["log_loss", "size_kib"])
+    for trial in result.trials:
+        assert len(trial.fold_scores) == 5
+        assert trial.size_kib is not None
+    assert [len(m["models"]) for m in read_manifest(result.model)["members"]] == [1]
+
+
+def test_what_a_task_says_of_folds_stands(run: Any) -> None:
+    result = run(1, validation={"folds": 3}, search=CHEAP, target=PATIENT)
+    assert len(result.trials[0].fold_scores) == 3
+    assert [len(m["models"]) for m in read_manifest(result.model)["members"]] == [3]
+
+
+def test_resumed_search_finds_the_files_of_judged_trials(run: Any) -> None:
+    settings: dict[str, Any] = {"validation": OPEN, "search": CHEAP, "target": PATIENT}
+    run(2, **settings)
+    again = run(3, **settings)
+    whole = run(3, name="whole", **settings)
+    assert [t.values for t in again.trials] == [t.values for t in whole.trials]
+    same = [read_manifest(r.model)["members"] for r in (again, whole)]
+    assert [m["weight"] for m in same[0]] == pytest.approx([m["weight"] for m in same[1]])
+    assert np.isfinite(read_manifest(again.model)["values"]["log_loss"])
