@@ -105,3 +105,8 @@ class TestImagesToOnnx(CompressorContract):
     learner = "cnn"
     problem = "regression"
     modality = "image"
+
+
+@pytest.mark.slow
+class TestQuantize(CompressorContract):
+    spec = "quantize"

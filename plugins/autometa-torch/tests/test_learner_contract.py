@@ -15,3 +15,11 @@ class TestMLP(LearnerContract):
 
 class TestResNet(LearnerContract):
     spec = "resnet"
+
+
+class TestCNN(LearnerContract):
+    spec = "cnn"
+
+
+class TestResidualCNN(LearnerContract):
+    spec = "residual_cnn"
