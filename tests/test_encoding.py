@@ -224,6 +224,15 @@ def test_text_separates_documents_and_empty_ones_are_zero():
         assert not encoded[3:].any()
 
 
+def test_text_counts_the_commonest_words_and_no_others_in_their_place():
+    documents = [f"{word} {word}{n}" for n in range(300) for word in ("good", "bad")]
+    X = pd.DataFrame({"t": pd.array(documents, dtype="string")})
+    encoded = _fit(X, text_components=0, text_hashes=2).transform(X)
+    assert sorted(encoded[0]) == [0.0, 1.0]
+    assert (encoded[::2] == encoded[0]).all()
+    assert (encoded[1::2] == encoded[0][::-1]).all()
+
+
 def test_text_without_words_has_no_output():
     assert _fit(pd.DataFrame({"t": pd.array(["", None], dtype="string")})).width == 0
 

@@ -48,8 +48,9 @@ class TabularEncoder:
         max_levels: Levels of a column that get an own output or code; rarer ones share one.
         min_count: Training rows below which a level counts as rare.
         smoothing: Weight m >= 0 of the overall mean in a target map, in rows.
-        text_hashes: Hashes per text column, >= 2.
-        text_components: Singular vectors the hashes are projected on; 0 = none.
+        text_hashes: Words and pairs of words per text column that count, the commonest, >= 2;
+            hashed, so nothing but their hashes is kept.
+        text_components: Singular vectors these are projected on; 0 = none.
         max_width: Outputs that `max_levels` and `text_hashes` may add up to; both are lowered
             for tables that would exceed it (or 1 GiB).
 
@@ -63,7 +64,7 @@ class TabularEncoder:
     max_levels: int = 32
     min_count: int = 2
     smoothing: float = 10.0
-    text_hashes: int = 1024
+    text_hashes: int = 2048
     text_components: int = 32
     max_width: int = 10_000
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -144,19 +144,25 @@ class TargetStep:
         out[:] = self.values[read_codes(series, index, unseen=n_levels + 1, missing=n_levels)]
 
 
+N_HASHES = 2**16
+"""Of words and pairs of words: enough that two that matter seldom meet."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TextStep:
     """TF-IDF over hashed words and pairs of words, projected on `components` if there are any.
 
     Args:
         column: Name of the column.
-        idf: (n_hashes,) float32 weight of each hash.
-        components: (n_hashes, n_components) float32; n_components 0 gives the hashes themselves.
+        hashes: (n_terms,) increasing hashes, below `N_HASHES`, of the words and pairs that count.
+        idf: (n_terms,) float32 weight of each term.
+        components: (n_terms, n_components) float32; n_components 0 gives the terms themselves.
     """
 
     kind: ClassVar[str] = "text"
     is_exportable: ClassVar[bool] = False
     column: str
+    hashes: tuple[int, ...]
     idf: Floats
     components: Floats
 
@@ -168,25 +174,30 @@ class TextStep:
 
     def transform(self, series: pd.Series[Any], out: Floats) -> None:
         """Writes the encoded documents into `out`, (n, width)."""
-        weights = weigh_terms(count_terms(series, len(self.idf)), self.idf)
+        weights = weigh_terms(count_terms(series, self.hashes), self.idf)
         if self.components.shape[1]:
             out[:] = weights @ self.components
         else:
             out[:] = weights.toarray()
 
 
-def count_terms(series: pd.Series[Any], n_hashes: int) -> Any:
-    """Counts words and pairs of words of each document: (n, n_hashes) sparse float32."""
+def count_terms(series: pd.Series[Any], hashes: Sequence[int] | None = None) -> Any:
+    """Counts words and pairs of words of each document.
+
+    Returns:
+        Sparse float32 counts, (n, len(hashes)), or (n, `N_HASHES`) when `hashes` is None.
+    """
     from sklearn.feature_extraction.text import HashingVectorizer
 
     vectorizer = HashingVectorizer(
-        n_features=n_hashes,
+        n_features=N_HASHES,
         ngram_range=(1, 2),
         alternate_sign=False,
         norm=None,
         dtype=np.float32,
     )
-    return vectorizer.transform(read_documents(series))
+    counts = vectorizer.transform(read_documents(series))
+    return counts if hashes is None else counts[:, list(hashes)]
 
 
 def weigh_terms(counts: Any, idf: Floats) -> Any:

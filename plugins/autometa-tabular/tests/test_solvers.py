@@ -133,3 +133,21 @@ def test_expired_clock_gives_what_there_is(solve):
     coef, intercept = solve(problem)
     assert np.isfinite(coef).all()
     assert np.isfinite(intercept).all()
+
+
+@pytest.mark.parametrize("solve", [lbfgs, lambda p, a: elastic_net(p, a / 99, 0.5)])
+@pytest.mark.parametrize("k", [2, 3])
+def test_rows_that_are_mostly_zero_give_the_same(solve, k, monkeypatch):
+    rng = np.random.default_rng(0)
+    Z = (rng.random((90, 300)) * (rng.random((90, 300)) < 0.04)).astype(np.float32)
+    labels, weight = rng.integers(0, k, 90), rng.random(90) + 0.1
+    sparse = _classification(Z, labels, k, weight)
+    assert sparse.is_sparse
+    coef, intercept = solve(sparse, 2.0)
+    monkeypatch.setattr(penalised, "_MAX_DENSITY", 0.0)
+    dense = _classification(Z, labels, k, weight)
+    assert not dense.is_sparse
+    assert (coef**2).sum() > 0.01
+    other, other_intercept = solve(dense, 2.0)
+    assert coef == pytest.approx(other, abs=1e-3)
+    assert intercept == pytest.approx(other_intercept, abs=1e-3)

@@ -36,7 +36,7 @@ def regression_params() -> dict[str, Any]:
 
 
 def linear_encoder(config: Mapping[str, Any]) -> TabularEncoder:
-    """Gives the encoding of a configuration; text stays as wide as it is hashed."""
+    """Gives the encoding of a configuration; texts stay as wide as they are counted."""
     return TabularEncoder(
         scale=config["scale"], categorical=config["categorical"], text_components=0
     )

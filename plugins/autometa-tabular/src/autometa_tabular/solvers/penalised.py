@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -23,6 +23,8 @@ MAX_DIRECT = 3000
 
 _MAX_PRODUCTS = 1e11  # multiplications for it: some seconds
 _MAX_WIDE = 2e7  # cells that are held as float64; larger tables stay float32
+_MIN_SPARSE = 256  # columns from which on zeros are worth skipping
+_MAX_DENSITY = 0.1
 _BLOCK = 8192  # rows widened together
 
 
@@ -31,8 +33,9 @@ class Problem:
     """Weighted rows, centred.
 
     Args:
-        Z: (n, p) with weighted column means 0; float64, or float32 when large.
-        means: (p,) what was subtracted.
+        Z: (n, p) with weighted column means 0; float64, or float32 when large. Or sparse float64
+            as it came, see `is_sparse`: then `means` are subtracted from its products.
+        means: (p,) what is subtracted.
         Y: (n, k) values, or probabilities of k >= 2 classes.
         weight: (n,) that sums to 1.
         total: What the weights summed to.
@@ -40,7 +43,7 @@ class Problem:
         expired: Says when to stop and give what there is.
     """
 
-    Z: Array
+    Z: Any
     means: Array
     Y: Array
     weight: Array
@@ -61,10 +64,20 @@ class Problem:
         """Centres encoded rows (n, p) float32; targets (n, k), weights (n,) positive."""
         total = float(weight.sum())
         share = weight / total
+        if is_classification and _is_mostly_zero(Z):
+            from scipy.sparse import csr_array
+
+            sparse = csr_array(Z, dtype=np.float64)
+            return cls(sparse, share @ sparse, Y, share, total, is_classification, expired)
         centred: Array = Z.astype(np.float64 if Z.size <= _MAX_WIDE else np.float32)
         means = share.astype(centred.dtype) @ centred
         centred -= means
         return cls(centred, means, Y, share, total, is_classification, expired)
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether most of Z is zero, as where texts are: a product costs a hundredth then."""
+        return not isinstance(self.Z, np.ndarray)
 
     @property
     def n_outputs(self) -> int:
@@ -81,11 +94,15 @@ class Problem:
     def forward(self, coef: Array) -> Array:
         """Gives ``Z @ coef``, (n, k) float64."""
         product: Array = self.Z @ coef.astype(self.Z.dtype)
+        if self.is_sparse:
+            product -= self.means @ coef
         return product.astype(np.float64, copy=False)
 
     def backward(self, residual: Array) -> Array:
         """Gives ``Z' @ residual``, (p, k) float64."""
         product: Array = self.Z.T @ residual.astype(self.Z.dtype)
+        if self.is_sparse:
+            product -= np.multiply.outer(self.means, residual.sum(axis=0))
         return product.astype(np.float64, copy=False)
 
     def products(self, Y: Array) -> tuple[Array, Array]:
@@ -133,6 +150,10 @@ class Problem:
     def uncentred(self, coef: Array, intercept: Array) -> Solution:
         """Gives the solution for rows that are not centred."""
         return coef, intercept - self.means.astype(np.float64) @ coef
+
+
+def _is_mostly_zero(Z: Array) -> bool:
+    return bool(Z.shape[1] >= _MIN_SPARSE and np.count_nonzero(Z) <= _MAX_DENSITY * Z.size)
 
 
 def ridge(problem: Problem, alpha: float) -> Solution:
