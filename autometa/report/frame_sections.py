@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -215,10 +216,11 @@ def _proposed(proposer: str) -> str:
 
 def again(material: Material) -> Section:
     """Says how to get the same model, and how to use it."""
-    final, file = material.final, material.task_file
+    final, file = material.final, shlex.quote(material.task_file)
     lines = [f"autometa optimize {file} --fresh"]
     if final.get("model"):
-        lines.append(f"autometa predict {final['model']} DATA --output predictions.csv")
+        model = shlex.quote(final["model"])
+        lines.append(f"autometa predict {model} DATA --output predictions.csv")
     if url := (final.get("mlflow") or {}).get("url"):
         lines += [f"autometa ui {file}", f"# {url}"]
     repeatable = (

@@ -81,7 +81,7 @@ def _draw(
         for point, (x, y, _) in list(zip(points, kept, strict=True))[::step]:
             text, place = str(point["number"]), (x, y)
             axes.annotate(text, place, (3, 4), textcoords="offset points", fontsize=7)
-        y = [p[1] for p in kept]
+        y = [p[1] for p in (*kept, *beaten)]
         if min(y) > 0 and max(y) / min(y) > 30:
             figures.logarithmic(axes)
         axes.set_xlabel(figures.label(names[0]))

@@ -53,10 +53,13 @@ a { color: #2b6cb0; }
   overflow: hidden; }
 @media (max-width: 600px) { td.long { min-width: 7rem; }
   .board td, .board td code { white-space: nowrap; } .clip { display: block; } }
-@media print { body { max-width: none; font-size: 11pt; padding: 0; } nav { display: none; }
-  h2 { break-after: avoid; } figure, tr, .answer, .tiles { break-inside: avoid; }
-  .wide { overflow: visible; } pre { white-space: pre-wrap; } .clip { display: block; }
-  .board td.long { min-width: 0; white-space: normal; } }
+@media print { body { max-width: none; font-size: 11pt; padding: 0; print-color-adjust: exact;
+  -webkit-print-color-adjust: exact; } nav { display: none; }
+  h2 { break-after: avoid; } figure, tr, pre, .answer, .tiles { break-inside: avoid; }
+  .wide, pre { overflow: visible; } pre { white-space: pre-wrap; } .clip { display: block; }
+  pre code { overflow-wrap: anywhere; } figure img, figcaption { max-width: 30rem; }
+  .board th, .board td { padding: .2rem .3rem; white-space: normal; }
+  .board .n { white-space: nowrap; } .board td.long { min-width: 0; font-size: .76rem; } }
 """
 
 

@@ -97,6 +97,20 @@ def test_front_figure_says_the_chain_and_number_of_its_trials(material: Material
         assert str(point["number"]) in texts
 
 
+def test_sizes_of_every_order_are_drawn_apart(material: Material) -> None:
+    huge = [
+        replace(t, result=replace(t.result, values=(t.result.values[0], 1e4)))
+        if index == 0 and t.result.values
+        else t
+        for index, t in enumerate(material.complete)
+    ]
+    texts = re.findall(
+        r"<text[^>]*>([^<]*)</text>", front(replace(material, told=huge))[1]["front"]
+    )
+    assert "10000" in texts
+    assert {"1", "10", "100"} & set(texts)
+
+
 @pytest.mark.parametrize(
     ("weights", "said"),
     [
