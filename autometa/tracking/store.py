@@ -67,7 +67,7 @@ class MlflowStore:
         self._connections: list[sqlite3.Connection] = []
         try:
             with translated(), one_at_a_time(uri):
-                knock(uri)
+                knock(uri, self.artifacts)
                 event.listen(Engine, "connect", self._relax)
                 self.client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
         except EventRefusedError as exc:

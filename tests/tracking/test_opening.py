@@ -15,6 +15,21 @@ OPEN = (
 )
 
 
+def test_fault_83_store_opens_where_a_path_has_a_quote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "it's here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    store = MlflowStore(f"sqlite:///{folder / 'mlflow.db'}", (folder / "art").as_uri())
+    try:
+        location = store.ask("get_experiment", "0").artifact_location
+        assert location == f"{(folder / 'art').as_uri()}/0"
+        assert store.experiment("mine") == "1"
+    finally:
+        store.close()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", [0.0, 0.1, 0.25])
 def test_store_opens_though_making_it_was_killed(tmp_path: Path, moment: float) -> None:
