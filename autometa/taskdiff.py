@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -33,7 +34,12 @@ class Change:
     effect: Effect
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.old} -> {self.new}"
+        return f"{self.key}: {_shown(self.old)} -> {_shown(self.new)}"
+
+
+def _shown(value: Any) -> str:
+    """Gives a value as a task file may say it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 _HARMLESS = frozenset(

@@ -40,6 +40,15 @@ def test_fault_92_diff_tells_what_breaks_a_search(
     assert [(change.key, change.effect) for change in found] == [(key, effect)]
 
 
-def test_change_reads_as_a_line() -> None:
-    (change,) = diff(minimal(), minimal(seed=7))
-    assert str(change) == "seed: 0 -> 7"
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seed": 7}, "seed: 0 -> 7"),
+        ({"validation": {"folds": 3}}, "validation.folds: null -> 3"),
+        ({"problem": "regression"}, "problem: auto -> regression"),
+        ({"search": {"learners": ["ä"]}}, 'search.learners: null -> ["ä"]'),
+    ],
+)
+def test_change_reads_as_the_task_file_would_say_it(changes: dict[str, Any], said: str) -> None:
+    (change,) = diff(minimal(), minimal(**changes))
+    assert str(change) == said

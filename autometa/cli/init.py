@@ -111,8 +111,8 @@ def to_text(report: dict[str, Any], place: str) -> str:
         *(f"note  {output.printable(line)}" for line in report["notes"]),
         *_candidates("time", report["times"]),
         *_candidates("group", report["groups"]),
-        f"next  autometa check {place}",
-        f"      autometa optimize {place}",
+        f"next  autometa check {output.argument(place)}",
+        f"      autometa optimize {output.argument(place)}",
     ]
     return "\n".join(lines)
 

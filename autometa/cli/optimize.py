@@ -127,9 +127,10 @@ def to_text(report: Mapping[str, Any], task_file: str) -> str:
     if url := (report.get("mlflow") or {}).get("url"):
         lines.append(f"mlflow   {url}")
         if str(report["mlflow"].get("tracking_uri", "")).startswith(("sqlite", "file", "/")):
-            lines.append(f"         to open it: autometa ui {task_file}")
+            lines.append(f"         to open it: autometa ui {output.argument(task_file)}")
     if report["model"]:
-        lines.append(f"predict  autometa predict {report['model']} DATA --output predictions.csv")
+        model = output.argument(report["model"])
+        lines.append(f"predict  autometa predict {model} DATA --output predictions.csv")
     return "\n".join(lines)
 
 

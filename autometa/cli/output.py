@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import select
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
@@ -101,6 +102,16 @@ def printable(text: str) -> str:
         'a\\x1b[31m'
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def argument(text: str) -> str:
+    r"""Gives a path as a shell takes it, in a command that people copy.
+
+    Example:
+        >>> print(argument("model"), argument("it's here/model"), argument("a\x1b[31m"))
+        model 'it'"'"'s here/model' 'a\x1b[31m'
+    """
+    return shlex.quote(printable(text))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

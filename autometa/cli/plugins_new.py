@@ -133,6 +133,6 @@ def _to_text(place: Path, written: list[str]) -> str:
         [
             f"{shown}:",
             *(f"  {name}" for name in written),
-            f'next  cd {shown} && pip install -e ".[test]" && pytest',
+            f'next  cd {output.argument(str(place))} && pip install -e ".[test]" && pytest',
         ]
     )

@@ -73,7 +73,7 @@ def _signal_name(number: int) -> str:
 def _explain(running: RunningJob, died: str, words: str) -> tuple[JobOutcome, str]:
     if running.stopped_as is JobOutcome.TIMEOUT:
         limit = running.job.wall_seconds
-        return JobOutcome.TIMEOUT, f"stopped at the wall limit of {limit:g} s"
+        return JobOutcome.TIMEOUT, f"stopped at the wall limit of {limit:.3g} s"
     if running.stopped_as is JobOutcome.CANCELLED:
         return JobOutcome.CANCELLED, "cancelled"
     if out_of_memory(words[-_LAST_WORDS_LENGTH:]):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 FINISHED = "autometa_finished"
-"""Attribute of a study whose search ended with a model."""
+"""Attribute of a study whose search ended with a model; ``reopened`` in it: it goes on since."""
 
 FAILED = "autometa_failed"
 """Attribute of a study whose budget is used up without a usable trial."""
@@ -137,7 +137,7 @@ def finished_report(study: SearchStudy, task: Task, model: Path) -> dict[str, An
     kept = study.attr(FINISHED)
     if not kept or not (model / MANIFEST).is_file():
         return None
-    if not _is_used_up(task, kept):
+    if not is_used_up(task, kept):
         return None
     page = model.with_name(FILE)
     moved = {"model": str(model), "report": str(page) if page.is_file() else None}
@@ -150,12 +150,13 @@ def failed_report(study: SearchStudy, task: Task) -> dict[str, Any] | None:
     None otherwise, and when no trial ended at all: another run may be quick enough.
     """
     kept = study.attr(FAILED)
-    if not kept or not study.told or not _is_used_up(task, kept):
+    if not kept or not study.told or not is_used_up(task, kept):
         return None
     return dict(kept["report"])
 
 
-def _is_used_up(task: Task, kept: Mapping[str, Any]) -> bool:
+def is_used_up(task: Task, kept: Mapping[str, Any]) -> bool:
+    """Whether a search that ended has no budget left, by what its study kept of it."""
     trials, seconds = task.budget.trials, task.budget.seconds
     used_trials = trials is not None and kept["trials"] >= trials
     used_seconds = seconds is not None and kept["seconds"] >= seconds
@@ -173,6 +174,8 @@ def mark_ended(study: SearchStudy, task: Task, report: Mapping[str, Any]) -> Non
 
 
 def reopen(study: SearchStudy) -> None:
-    """Forgets that the study failed: it is searched again."""
+    """Notes that the study, which had ended, is searched again."""
     if study.attr(FAILED):
         study.set_attr(FAILED, None)
+    if kept := study.attr(FINISHED):
+        study.set_attr(FINISHED, {**kept, "reopened": True})

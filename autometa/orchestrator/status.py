@@ -12,7 +12,7 @@ from autometa.modelfolder import MANIFEST
 from autometa.orchestrator.candidates import best_of, usable
 from autometa.orchestrator.checks import CHECKS
 from autometa.orchestrator.result import NO_PRIOR, best_json, no_model, reasons
-from autometa.orchestrator.resume import FAILED, FINISHED
+from autometa.orchestrator.resume import FAILED, FINISHED, is_used_up
 from autometa.orchestrator.searching import MODEL
 from autometa.search.lease import is_locked
 from autometa.select.rules import Rule
@@ -48,7 +48,7 @@ def read_status(task: Task, folder: Path, rule: Rule | None = None) -> dict[str,
     objectives = tuple(Metric.from_json(metric) for metric in header.get("metrics", ()))
     best = best_of(results, objectives, task.bounds) if objectives else None
     model = folder / MODEL
-    status = _status(folder, attrs, known=found is not None)
+    status = _status(task, folder, attrs, known=found is not None)
     asked: dict[str, Any] = {}
     if rule is not None:
         good = usable(results, task.bounds)
@@ -84,14 +84,17 @@ def _chosen(
     return {**shown, "measure": rule.measure, "measured": getattr(result, rule.measure)}
 
 
-def _status(folder: Path, attrs: Mapping[str, Any], *, known: bool) -> str:
+def _status(task: Task, folder: Path, attrs: Mapping[str, Any], *, known: bool) -> str:
     if is_locked(folder):
         return "running"
     if not known:
         return "none"
     if attrs.get(FAILED):
         return "failed"
-    return "finished" if attrs.get(FINISHED) else "interrupted"
+    kept = attrs.get(FINISHED)
+    if not kept or (kept.get("reopened") and not is_used_up(task, kept)):
+        return "interrupted"
+    return "finished"
 
 
 def _failure(results: Sequence[TrialResult], bounds: Mapping[str, float]) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
-from autometa.cli.optimize import _members
+from autometa.cli.optimize import _members, to_text
 
 
 @pytest.mark.parametrize(
@@ -22,3 +24,21 @@ from autometa.cli.optimize import _members
 def test_ensemble_is_told_in_one_line(weights: list[list[float]], said: str) -> None:
     chosen = {"strategy": "voting+temperature", "weights": weights, "constant_weight": 0.0}
     assert _members({**chosen, "temperature": 1.2}) == said
+
+
+def test_fault_83_commands_are_printed_as_a_shell_takes_them() -> None:
+    model = "/it's a $HOME/model"
+    report = {
+        "task": "small",
+        "status": "finished",
+        "seconds": 1.0,
+        "trials": {"complete": 1},
+        "best": None,
+        "model": model,
+        "mlflow": {"url": "http://127.0.0.1:5000/", "tracking_uri": "sqlite:///mlflow.db"},
+    }
+    lines = to_text(report, "my task.yaml").splitlines()
+    (shown,) = (shlex.split(line) for line in lines if "autometa ui" in line)
+    assert shown[-1] == "my task.yaml"
+    (command,) = (line.removeprefix("predict ") for line in lines if "autometa predict" in line)
+    assert shlex.split(command)[:4] == ["autometa", "predict", model, "DATA"]

@@ -160,8 +160,8 @@ def test_fault_92_changed_task_is_shown_and_refused(copy: Any) -> None:
     done = copy.run("optimize", "task.yaml")
     assert done.code == 2
     assert "the study has begun with other settings: " in done.error
-    assert "search.learners: ['logistic'] -> ['logistic', 'extra_trees']" in done.error
-    assert "objectives: None -> " in done.error
+    assert 'search.learners: ["logistic"] -> ["logistic", "extra_trees"]' in done.error
+    assert "objectives: null -> " in done.error
     assert "seed: 0 -> 1" in done.error
     assert "budget" not in done.error
     assert "--fresh" in done.error

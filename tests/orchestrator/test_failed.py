@@ -33,6 +33,7 @@ class Refusing(InlineExecutor):
     def submit(self, job: Any) -> None:
         assert not job.id.startswith("trial-"), f"{job.id} must not run"
         assert not job.id.startswith("baseline"), f"{job.id} must not run"
+        assert job.id != "prepare", "prepared already"
         super().submit(job)
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 
 import autometa
+from autometa import Task, defaults
 from autometa.errors import DataError, NoModelError, StorageError, TaskError
 from autometa.execution import InlineExecutor, WorkerPool
 from autometa.modelfolder import Member, load_model, read_manifest, write
@@ -74,6 +75,24 @@ def test_interrupted_search_has_a_model_already(run: Run) -> None:
     assert read_manifest(result.model)["members"][0]["trial"] == result.best.number
 
 
+def test_finished_search_that_went_on_and_was_stopped_is_interrupted(
+    run: Run, tmp_path: Path
+) -> None:
+    def status(trials: int) -> str:
+        data = {"source": "table.csv", "target": "label"}
+        content = {"name": "small", "data": data, "budget": {"trials": trials}}
+        return str(defaults.status(Task.from_json(content, path=tmp_path / "task.yaml"))["status"])
+
+    run(2)
+    assert (status(2), status(9)) == ("finished", "finished")
+    stop = StopAfter(2)
+    assert run(9, options={"executor": stop, "stop": stop}).status == "interrupted"
+    assert status(9) == "interrupted"
+    assert run(2).status == status(2) == "finished"
+    run(9)
+    assert status(9) == "finished"
+
+
 def test_fault_93_finished_search_runs_no_job(run: Run) -> None:
     first = run(3)
 
@@ -88,7 +107,7 @@ def test_fault_93_finished_search_runs_no_job(run: Run) -> None:
 
 def test_fault_92_changed_space_is_refused(run: Run) -> None:
     run(2)
-    with pytest.raises(TaskError, match=r"search\.compressors: \[\] -> \['trim'\]"):
+    with pytest.raises(TaskError, match=r'search\.compressors: \[\] -> \["trim"\]'):
         run(4, search={"learners": ["slope"], "compressors": ["trim"]})
 
 
