@@ -341,6 +341,8 @@ class OnnxGraph:
             tensor = self._linear.write(nodes, features, places, sums, width)
             banks["linear"] = (tensor, self._linear.width)
         if self._trees.forests:
+            if not features:  # trees of one leaf each, which nevertheless say it for every row
+                features, places = nodes.cast(self._zeros(inputs), "float"), np.zeros(1, np.int64)
             banks["trees"] = (self._trees.write(nodes, features, places), self._trees.width)
         for number, (tensor, own_width) in enumerate(self._own):
             banks[f"own-{number}"] = (nodes.cast(tensor, "double"), own_width)

@@ -42,7 +42,9 @@ def raw_table(with_text=False):
 def make_folder(tmp_path):
     """Gives a function that writes a model folder of some learners."""
 
-    def make(problem="classification", learners=("logistic", "lightgbm"), with_text=False):
+    def make(
+        problem="classification", learners=("logistic", "lightgbm"), with_text=False, config=None
+    ):
         raw, y = raw_table(with_text)
         schema = Schema.infer(raw)
         X = schema.apply(raw)
@@ -54,7 +56,7 @@ def make_folder(tmp_path):
             for fold in range(2):
                 rows = np.arange(N_ROWS) % 3 != fold
                 data = TrainingData(X[rows], target[rows], len(classes) or None)
-                learner = resolve(SPECS[name].factory)({})
+                learner = resolve(SPECS[name].factory)(config or {})
                 model = learner.fit(data, FitContext(rng=np.random.default_rng(fold)))
                 folder = tmp_path / "parts" / f"{name}-{fold}"
                 folder.mkdir(parents=True)

@@ -42,6 +42,16 @@ def test_file_of_an_ensemble_answers_as_the_folder_does(make_folder, tmp_path):
 
 
 @pytest.mark.parametrize("opset", [15, 21])
+@pytest.mark.parametrize("problem", ["classification", "regression"])
+def test_trees_that_never_split_answer_for_every_row(make_folder, tmp_path, problem, opset):
+    config = {"min_samples_leaf": 1000}
+    folder, raw = make_folder(problem, ("extra_trees",), config=config)
+    predictor = load_model(folder)
+    found = build(predictor, tmp_path, X=predictor.schema.apply(raw), opset=opset)
+    assert found["parity"] <= TOLERANCE
+
+
+@pytest.mark.parametrize("opset", [15, 21])
 @pytest.mark.parametrize("learners", [("ridge",), ("extra_trees", "lightgbm"), ("dummy",)])
 def test_build_finds_file_and_folder_alike(make_folder, tmp_path, learners, opset):
     folder, raw = make_folder("regression", learners)
