@@ -68,6 +68,12 @@ class Evaluation:
         return any(metric.is_resource for metric in self.metrics)
 
     @property
+    def deliverable_bounds(self) -> dict[str, float]:
+        """Upper bounds of what is measured of the deliverable, not of predictions."""
+        names = {metric.name for metric in self.metrics if metric.is_resource}
+        return {name: bound for name, bound in self.bounds.items() if name in names}
+
+    @property
     def n_judged(self) -> int:
         """Folds after which a trial's deliverable is measured.
 

@@ -171,9 +171,8 @@ class Runner:
 
     def _after_measuring(self, running: Running) -> tuple[Proposal, TrialResult] | None:
         """Spares what is too large or too slow its other folds, unless its files are wanted."""
-        measured, bounds = self._measured(running), self._evaluation.bounds
-        names = {metric.name for metric in self._evaluation.metrics if metric.is_resource}
-        breaks = any(measured.get(name, 0.0) > bounds[name] for name in names & bounds.keys())
+        measured, bounds = self._measured(running), self._evaluation.deliverable_bounds
+        breaks = any(measured.get(name, 0.0) > bound for name, bound in bounds.items())
         if breaks and not running.is_again:
             return self._complete(running)
         return self._next_fold(running)
