@@ -21,6 +21,7 @@ ARGUMENTS = (
     " --disable-background-networking --disable-component-update --disable-sync"
 )
 PATIENCE_SECONDS = 90
+LETTER_WIDTH = 739  # of what a browser prints on, in CSS pixels
 SHOWS_LINK = "return [...document.links].some(a => a.href.includes(arguments[0]))"
 """Script: whether a link to a place is on the page."""
 
@@ -120,7 +121,7 @@ def children(base: str, experiment: str) -> list[str]:
     ]
 
 
-def test_report_reads_on_a_phone_and_fetches_nothing(tracked: Any, browser: Browser) -> None:
+def test_report_reads_on_a_phone_and_on_paper_and_fetches_nothing(tracked: Any, browser: Browser) -> None:
     page = Path(tracked.report["report"])
     assert page.stat().st_size < 3 * 2**20
     browser.driver.execute_cdp_cmd("Network.enable", {})
@@ -136,6 +137,12 @@ def test_report_reads_on_a_phone_and_fetches_nothing(tracked: Any, browser: Brow
         assert browser.run("return document.images.length") >= 2
         smallest = "getComputedStyle(document.querySelector('td')).fontSize"
         assert float(browser.run(f"return {smallest}").removesuffix("px")) >= 13
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    for width, part in ((400, "pre"), (LETTER_WIDTH, "table")):
+        browser.resize(width)
+        cut = f"[...document.querySelectorAll('{part}')].filter(e => e.scrollWidth > {width})"
+        assert browser.run(f"return {cut}.map(e => e.innerText)") == []
+    assert browser.run("return getComputedStyle(document.body).printColorAdjust") == "exact"
     assert browser.complaints() == []
 
 
