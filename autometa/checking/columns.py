@@ -31,7 +31,7 @@ _NOTES = (
     (
         "mixed_values",
         "taken as categories, since not all values are numbers",
-        "Correct the texts among the numbers, and the column is numeric.",
+        "Correct these texts (csv: or name them in data.options.na_values), and it is numeric.",
     ),
     (
         "mixed_dates",

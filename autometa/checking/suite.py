@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from autometa.checking import columns, drift, duplicates, groups, leaks, moments, rows
+from autometa.checking import alike, columns, drift, duplicates, groups, leaks, moments, rows
 from autometa.checking.finding import Finding
 from autometa.checking.table import CheckedTable
 
@@ -14,6 +14,7 @@ CHECKS: Sequence[Callable[[CheckedTable], Iterable[Finding]]] = (
     groups.check_groups,
     moments.check_moments,
     drift.check_drift,
+    alike.check_alike,
     rows.check_classes,
     rows.check_sizes,
     rows.check_test,

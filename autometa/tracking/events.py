@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from autometa.chains import steps
+from autometa.chains import NO_STEP, steps
 from autometa.tracking import keys
 from autometa.tracking.spool import Event
 from autometa.trial import Outcome, ParamValue, TrialResult
@@ -158,7 +158,7 @@ def trial(study: str, result: TrialResult, told: Told, shown_best: float | None)
         "status": result.outcome.mlflow_status,
         "start_ms": told.started_ms,
         "end_ms": max(told.ended_ms, told.started_ms),
-        "params": keys.texts(result.params, keys.MAX_PARAM),
+        "params": keys.texts({**_story(result), **result.params}, keys.MAX_PARAM),
         "metrics": keys.finite(metrics),
         "folds": [list(keys.finite({"fold": score}).values()) for score in result.fold_scores],
         "curves": keys.finite(curves),
@@ -176,16 +176,38 @@ def _title(result: TrialResult) -> str:
     return " ".join(part for part in (f"#{result.number}", learner, end) if part)
 
 
+def _story(result: TrialResult) -> dict[str, object]:
+    """Gives what was tried and by whom as parameters too.
+
+    MLflow's page that compares runs begins with the first three parameters by name that differ:
+    with these, not with three of some learner that most trials do not have.
+    """
+    is_chosen = any(name.startswith("compress.") for name in result.params)
+    known = {
+        "autometa.chain": _chain(result) or (NO_STEP if is_chosen else ""),
+        "autometa.learner": result.params.get("learner"),
+        "autometa.proposer": result.proposer,
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def _chain(result: TrialResult) -> str:
+    return " > ".join(name for _, name in steps(result.params))
+
+
 def _metrics(result: TrialResult, objectives: Sequence[str]) -> dict[str, float | None]:
+    """Gives the numbers, those that decide first: MLflow compares runs by the first of them."""
     errors = result.standard_errors or ()
+    values = dict(zip(objectives, result.values or (), strict=False))
     return {
+        **values,
         **result.metrics,
         "cost_seconds": result.cost_seconds,
         "size_kib": result.size_kib,
         "latency_ms": result.latency_ms,
         "fidelity": result.fidelity,
         **{f"{name}_se": error for name, error in zip(objectives, errors, strict=False)},
-        **dict(zip(objectives, result.values or (), strict=False)),
+        **values,
     }
 
 
@@ -201,7 +223,7 @@ def _tags(
         "autometa.seed": result.seed,
         "autometa.reason": result.reason,
         "autometa.step": result.step,
-        "autometa.chain": " > ".join(name for _, name in steps(result.params)),
+        "autometa.chain": _chain(result),
         "autometa.not_finite": keys.not_finite(metrics),
     }
     shown = {name: value for name, value in known.items() if value != ""}

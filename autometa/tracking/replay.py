@@ -157,13 +157,13 @@ class Replayer:
             return
         run_id = child.run_id if child else self._create_child(event)
         points = [
+            Point(key, value, event["number"], event["end_ms"])
+            for key, value in event["metrics"].items()
+        ]
+        points += [
             Point("fold_score", score[0], step, event["end_ms"])
             for step, score in enumerate(event["folds"])
             if score
-        ]
-        points += [
-            Point(key, value, event["number"], event["end_ms"])
-            for key, value in event["metrics"].items()
         ]
         try:
             self._log(run_id, points, event["params"], {}, child is None)

@@ -121,7 +121,9 @@ def children(base: str, experiment: str) -> list[str]:
     ]
 
 
-def test_report_reads_on_a_phone_and_on_paper_and_fetches_nothing(tracked: Any, browser: Browser) -> None:
+def test_report_reads_on_phone_and_paper_and_fetches_nothing(
+    tracked: Any, browser: Browser
+) -> None:
     page = Path(tracked.report["report"])
     assert page.stat().st_size < 3 * 2**20
     browser.driver.execute_cdp_cmd("Network.enable", {})

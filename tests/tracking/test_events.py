@@ -37,7 +37,12 @@ def test_trial_says_everything_of_a_complete_trial():
     assert event["name"] == "#12 lightgbm 0.3457"
     assert event["status"] == "FINISHED"
     assert (event["start_ms"], event["end_ms"]) == (1000, 3000)
-    assert event["params"] == {"learner": "lightgbm", "lightgbm.num_leaves": "31"}
+    assert event["params"] == {
+        "autometa.learner": "lightgbm",
+        "autometa.proposer": "prior",
+        "learner": "lightgbm",
+        "lightgbm.num_leaves": "31",
+    }
     assert event["metrics"] == {
         "cost_seconds": 1.5,
         "fidelity": 1.0,
@@ -64,6 +69,22 @@ def test_trial_that_is_not_complete_says_why(outcome, status):
     assert event["status"] == status
     assert event["tags"]["autometa.reason"] == "worker died (signal 9)"
     assert event["curves"] == {"cost_seconds": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("steps", "first"),
+    [
+        ({}, ["autometa.learner", "autometa.proposer", "extra_trees.n_trees"]),
+        ({"compress.prune": "none"}, ["autometa.chain", "autometa.learner", "autometa.proposer"]),
+    ],
+)
+def test_comparing_begins_with_what_was_tried_by_whom_and_the_first_objective(steps, first):
+    params = {"learner": "extra_trees", "extra_trees.n_trees": 9, **steps}
+    tried = result(params=params, metrics={"accuracy": 0.9, "log_loss": 0.34567})
+    event = events.trial("toy", tried, told(), None)
+    assert sorted(event["params"])[:3] == first
+    assert next(iter(event["metrics"])) == "log_loss"
+    assert event["params"].get("autometa.chain", "none") == "none"
 
 
 def test_chain_and_the_step_that_ended_it_are_tags():

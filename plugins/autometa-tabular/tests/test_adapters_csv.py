@@ -51,6 +51,15 @@ def test_fault_2_guessed_encoding_is_stated(load):
     )
 
 
+def test_fault_2_lines_in_two_encodings_are_stated(load):
+    mixed = "größe,name\n".encode() + "1,é\n".encode("latin-1")
+    (note,) = load(mixed).notes
+    assert note == (
+        "some lines are UTF-8 and some are not: all are read as cp1252, which spoils the former; "
+        "write the file in one encoding"
+    )
+
+
 def test_fault_2_one_odd_byte_deep_in_the_file_is_seen(load):
     content = "n,c\n" + "1,x\n" * 500_000 + "2,é\n"
     assert load(content.encode("latin-1")).raw["c"].iloc[-1] == "é"
@@ -88,6 +97,17 @@ def test_fault_3_ragged_rows_can_be_skipped(load):
 
 def test_fault_4_duplicate_names_are_listed(load):
     assert "several columns have one name: 'a', 'b'." in refusal(load, "a,b,a,c,b\n1,2,3,4,5\n")
+
+
+def test_title_above_the_names_is_refused_with_its_number_of_lines(load):
+    names = "data.csv: 2 of 3 columns have no name in line 1."
+    titled = "List;;\nas of;;May\n\na;b;c;d\n1;2;3;4\n"
+    assert refusal(load, titled) == (
+        f"{names} If they stand below line 2, set data.options.skip_lines: 2; else name each one."
+    )
+    assert load(titled, skip_lines=2).raw.columns.tolist() == ["a", "b", "c", "d"]
+    assert refusal(load, "a,,\n1,2,\n3,4,\n") == f"{names} Name each column."
+    assert load("a,\n1,2\n").raw.columns.tolist() == ["a", ""]
 
 
 EMPTY = {

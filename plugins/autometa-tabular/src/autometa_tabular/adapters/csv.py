@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -146,9 +146,34 @@ def _layout(path: Path, text: TextBytes, separator: str | None, skipped: int) ->
     if is_all and len(records) == 1:
         raise _no_rows(path)
     separator = separator or _sniff(head, is_all=is_all)
-    lines, names = _whole_records(head, separator, is_all=is_all)[0]
+    records = _whole_records(head, separator, is_all=is_all)
+    lines, names = records[0]
+    _check_title(path, records, skipped)
     check_unique(str(path), names)
     return _Layout(separator, tuple(names), lines + skipped, skipped)
+
+
+def _check_title(path: Path, records: Sequence[tuple[int, list[str]]], skipped: int) -> None:
+    """Refuses a first line that is a title, with gaps where names should be.
+
+    Raises:
+        DataError: Says below which line the names seem to stand.
+    """
+    (_, names), *others = records
+    n_unnamed = names.count("")
+    if n_unnamed < 2:
+        return
+    width, _ = Counter(len(row) for _, row in others).most_common(1)[0] if others else (0, 0)
+    ends = [line + skipped for line, _ in records]
+    whole = (ends[i] for i, (_, row) in enumerate(others) if len(row) == width and all(row))
+    hint = "Name each column."
+    if below := next(whole, None):
+        skipping = f"data.options.skip_lines: {below}"
+        hint = f"If they stand below line {below}, set {skipping}; else name each one."
+    raise DataError(
+        f"{path}: {n_unnamed} of {len(names)} columns have no name in line {skipped + 1}.",
+        hint=hint,
+    )
 
 
 def _whole_records(head: str, separator: str, *, is_all: bool) -> list[tuple[int, list[str]]]:

@@ -85,9 +85,8 @@ def read_text(path: Path, encoding: str | None = None, *, is_sampled: bool = Fal
     else:
         marked = next((name for mark, name in _BOMS if start.startswith(mark)), None)
         found = marked or _utf16_without_mark(start) or "utf-8"
-        if found == "utf-8" and not _is_utf8(path, start if is_sampled else None):
-            found = _FALLBACK
-            notes = (f"not valid UTF-8, read as {found}; data.options.encoding sets another",)
+        if found == "utf-8" and (flaw := _flaw_of_utf8(path, start if is_sampled else None)):
+            found, notes = _FALLBACK, (flaw,)
     return TextBytes(path, found, is_old_mac, notes)
 
 
@@ -110,20 +109,29 @@ def _utf16_without_mark(start: bytes) -> str | None:
     return "utf-16-be" if half and start[::2].count(0) > half * 0.6 else None
 
 
-def _is_utf8(path: Path, start: bytes | None) -> bool:
-    """Looks at the whole file, or at its start alone where that is given."""
+def _flaw_of_utf8(path: Path, start: bytes | None) -> str:
+    """Gives what is wrong with the whole file as UTF-8, or with its start where that is given."""
     decoder = codecs.getincrementaldecoder("utf-8")()
+    is_wide = False
     try:
-        if start is not None:
-            decoder.decode(start)
-            return True
-        with _open(path) as file:
-            while chunk := _guarded(path, file.read, _CHUNK):
-                decoder.decode(chunk)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
+        for chunk in _chunks(path) if start is None else (start,):
+            is_wide |= not decoder.decode(chunk).isascii()
+        if start is None:
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError as exc:
+        if is_wide or not exc.object[: exc.start].isascii():
+            return (
+                f"some lines are UTF-8 and some are not: all are read as {_FALLBACK}, which spoils"
+                " the former; write the file in one encoding"
+            )
+        return f"not valid UTF-8, read as {_FALLBACK}; data.options.encoding sets another"
+    return ""
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with _open(path) as file:
+        while chunk := _guarded(path, file.read, _CHUNK):
+            yield chunk
 
 
 def first_bytes(path: Path, size: int) -> bytes:
