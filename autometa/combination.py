@@ -10,8 +10,8 @@ The last weight of a pool is that of a constant: the class frequencies or the me
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from autometa.errors import ModelFolderError
@@ -87,6 +87,11 @@ class Combination:
         return mixed if self.temperature == 1.0 else tempered(mixed, self.temperature)
 
     @property
+    def members(self) -> list[int]:
+        """Positions of the members that count, rising."""
+        return [i for i, weight in enumerate(self.member_weights) if weight > 0]
+
+    @property
     def member_weights(self) -> tuple[float, ...]:
         """(c,) how much each member counts, sum 1: what people are shown, without the constant."""
         totals = [
@@ -131,12 +136,31 @@ class Combination:
 
     def without_idle(self) -> tuple[list[int], Self]:
         """Gives the positions of members that count, and the combination of those alone."""
-        kept = [i for i, weight in enumerate(self.member_weights) if weight > 0]
+        kept = self.members
         pools = tuple(
             Pool(p.kind, tuple(p.weights[i] for i in (*kept, -1)), p.bias, p.share)
             for p in self.pools
         )
         return kept, type(self)(pools, self.constant, self.temperature)
+
+    def without(self, members: Collection[int]) -> Self:
+        """Gives the combination with some members idle, and the others in proportion.
+
+        In each pool the weights keep their sum; a pool that loses all its members is left out, and
+        the others keep the proportions of their shares.
+
+        Args:
+            members: Positions; not all that count.
+        """
+        pools = []
+        for pool in self.pools:
+            left = [0.0 if i in members else weight for i, weight in enumerate(pool.weights)]
+            if any(left[:-1]):
+                scale = sum(pool.weights) / sum(left)
+                pools.append(replace(pool, weights=tuple(scale * weight for weight in left)))
+        total = sum(pool.share for pool in pools) / sum(pool.share for pool in self.pools)
+        shared = tuple(replace(pool, share=pool.share / total) for pool in pools)
+        return replace(self, pools=shared)
 
     def to_json(self) -> dict[str, Any]:
         """Gives a dict that `json` can write."""

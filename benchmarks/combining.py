@@ -4,9 +4,9 @@
 
 Of every table of part dev (one per family) a few rows are for training, 600 others stay untouched.
 Defaults and random configurations of all quick learners are fitted on five folds; of some of them
-every strategy makes its combination as a search does, and so does the search's own rule. A row per
-table, number of trials to choose from, and strategy: its loss on the untouched rows over the
-constant's.
+every strategy makes its combination as a search does, and so does the search's own rule, which also
+leaves members out. A row per table, number of trials to choose from, and strategy: its loss on the
+untouched rows over the constant's, and how many members it has.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ def compared(table: Row, options: argparse.Namespace) -> Iterator[Row]:
     rng = np.random.default_rng(0)
     for n_candidates in N_CANDIDATES:
         drawn = rng.permutation(len(held_out))[:n_candidates]
-        for strategy, loss in losses(held_out[drawn], untouched[drawn], y, n).items():
-            found = {"metric": METRIC[is_regression], "candidates": n_candidates}
-            yield {**found, "strategy": strategy, "loss": round(loss, 6)}
+        found = {"metric": METRIC[is_regression], "candidates": n_candidates}
+        for strategy, measured in combined(held_out[drawn], untouched[drawn], y, n).items():
+            yield {**found, "strategy": strategy, **measured}
 
 
 def folds_of(y: Any) -> Any:
@@ -112,11 +112,13 @@ def predictions(raw: pd.DataFrame, y: Any, n: int, n_classes: int | None) -> tup
     return tuple(np.stack(side).astype(np.float32) for side in zip(*found, strict=True))
 
 
-def losses(held_out: Any, untouched: Any, y: Any, n: int) -> dict[str, float]:
-    """Gives the loss of each strategy over the constant's, on the untouched rows."""
+def combined(held_out: Any, untouched: Any, y: Any, n: int) -> dict[str, Row]:
+    """Gives of each strategy how many members it has and its loss on the untouched rows."""
     from autometa.measure import METRICS, score
-    from autometa.select import ensemble
+    from autometa.select.ensemble import choose
     from autometa.select.evidence import Evidence, mean_loss
+    from autometa.select.strategies import fit_all, splits_of
+    from autometa.select.strategies import held_out as held_out_losses
 
     own, new = y[:n], y[n:]
     metric = METRICS[METRIC[held_out.ndim == 2]]
@@ -133,13 +135,19 @@ def losses(held_out: Any, untouched: Any, y: Any, n: int) -> dict[str, float]:
     def loss(p: Any) -> float:
         return float(metric.loss(score(metric, new, p)))
 
-    splits = ensemble._splits(evidence)
-    fits = ensemble._fits([evidence, *(kept for kept, _ in splits)])
-    held = {name: ensemble._held_out(fit[1:], splits) for name, fit in fits.items()}
-    of = {name: loss(fit[0].apply(members)) for name, fit in fits.items()}
-    of[LEAST] = of[min(held, key=lambda name: held[name].mean())]
-    of[RULE] = loss(ensemble.choose(evidence).combination.apply(members))
-    return {name: value / loss(members[-1]) for name, value in of.items()}
+    splits = splits_of(evidence)
+    fits = fit_all([evidence, *(kept for kept, _ in splits)])
+    held = {name: held_out_losses(fit[1:], splits).mean() for name, fit in fits.items()}
+    found = {name: fit[0] for name, fit in fits.items()}
+    found[LEAST] = found[min(held, key=lambda name: held[name])]
+    found[RULE] = choose(evidence).combination
+    return {
+        name: {
+            "loss": round(loss(combination.apply(members)) / loss(members[-1]), 6),
+            "members": len(combination.members),
+        }
+        for name, combination in found.items()
+    }
 
 
 def _constant(y: Any, n_classes: int) -> Any:
@@ -153,11 +161,12 @@ def report(rows: Sequence[Row]) -> str:
     if not rows:
         return "no rows yet"
     frame = pd.DataFrame(rows)
-    frame["loss"] = frame["loss"].astype(float)
+    frame = frame.astype({"loss": float, "members": float})
     keys = ["rows", "metric", "candidates"]
     shown = []
     for case, part in frame.groupby(keys):
         table = part.pivot(index="table", columns="strategy", values="loss")
+        n_members = part.groupby("strategy")["members"].mean()
         for strategy in table:
             gap = table[strategy] - table[RULE]
             shown.append(
@@ -169,6 +178,7 @@ def report(rows: Sequence[Row]) -> str:
                     "more than the rule": round(float(gap.mean()), 4),
                     "standard error": round(float(gap.std()) / math.sqrt(len(gap)), 4),
                     "worse than the constant": int((table[strategy] > 1).sum()),
+                    "members": round(float(n_members[strategy]), 1),
                 }
             )
     return common.markdown(shown)

@@ -1,8 +1,9 @@
 """Which combination of good trials is delivered, chosen on out-of-fold predictions.
 
 Several ways to combine compete (`POOLS` and their mean); each is fitted without a fold and scored
-on it, and so is picking the single best trial. What wins there is fitted on all rows. Choosing on
-few rows otherwise rewards luck, and so does the best of a dozen ways to choose, see `proven`.
+on it, and so is picking the single best trial. What wins there is fitted on all rows, and loses the
+members that it can do without. Choosing on few rows otherwise rewards luck, and so does the best of
+a dozen ways to choose, see `proven`.
 """
 
 from __future__ import annotations
@@ -10,32 +11,35 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autometa.combination import Combination, Pool
+from autometa.combination import Combination
 from autometa.measure import Metric
 from autometa.prepared import Prepared, open_prepared
-from autometa.select.calibration import PROPER, calibrated
+from autometa.select.calibration import PROPER
 from autometa.select.evidence import Evidence, mean_loss
-from autometa.select.pools import bagged, greedy, stacked, voting
+from autometa.select.slimming import slimmed
+from autometa.select.strategies import (
+    CALIBRATED,
+    LEVELS,
+    SINGLE,
+    fit_all,
+    held_out,
+    single,
+    splits_of,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
 
-PSEUDO_FOLDS = 3
-SINGLE = "single"
-POOLS = {"greedy": greedy, "voting": voting, "stacked": stacked, "bagged": bagged}
-"""By name, in the order in which they are tried while there is time."""
-LEVELS = "levels"
-"""Name of the mean of all pools: models, then pools of models, then their mean."""
 FAVOURITES = {
-    **dict.fromkeys(PROPER, f"{LEVELS}+temperature"),
+    **dict.fromkeys(PROPER, LEVELS + CALIBRATED),
     **dict.fromkeys(("rmse", "mse", "r2"), "stacked"),
 }
 """By metric: what is taken unless something else is better beyond luck.
@@ -149,98 +153,56 @@ def choose(evidence: Evidence) -> Choice:
     The single best candidate is given when picking it holds up best, when it is as good on the rows
     that chose it, or there is no time.
     """
-    evidence = _fewer_rows(evidence)
-    alone = _single(evidence, 0)
+    evidence = evidence.thinned(MAX_ROWS)
+    alone = single(evidence, 0)
     first = evidence.loss(evidence.predictions[0])
     if evidence.is_late:
         return Choice(SINGLE, alone, first, math.nan, math.nan)
-    splits = _splits(evidence)
-    fits = _fits([evidence, *(kept for kept, _ in splits)])
-    held_out = {name: _held_out(combinations[1:], splits) for name, combinations in fits.items()}
-    favourite = FAVOURITES.get(evidence.metric.name)
-    name, reference = proven(held_out, favourite), float(held_out[SINGLE].mean())
-    fitted = fits[name][0]
-    loss = evidence.loss(fitted.apply(evidence.predictions))
+    splits = splits_of(evidence)
+    parts = [evidence, *(kept for kept, _ in splits)]
+    fits = fit_all(parts)
+    losses = {name: held_out(combinations[1:], splits) for name, combinations in fits.items()}
+    name = proven(losses, FAVOURITES.get(evidence.metric.name))
+    reference = float(losses[SINGLE].mean())
+    fitted = _slim(fits[name], parts, splits)
+    loss = evidence.loss(fitted[0].apply(evidence.predictions))
     if name == SINGLE or not loss < first:
         return Choice(SINGLE, alone, first, reference, reference)
-    return Choice(name, fitted, loss, float(held_out[name].mean()), reference)
+    honest = float(held_out(fitted[1:], splits).mean())
+    return Choice(name, fitted[0], loss, honest, reference)
 
 
-def proven(held_out: Mapping[str, Array], favourite: str | None = None) -> str:
+def _slim(
+    whole: Sequence[Combination],
+    parts: Sequence[Evidence],
+    splits: Sequence[tuple[Evidence, Evidence]],
+) -> Sequence[Combination]:
+    """Leaves members out; not if that is worse beyond luck, or no better than the best alone."""
+    slim = [slimmed(*pair) for pair in zip(whole, parts, strict=True)]
+    losses = {name: held_out(c[1:], splits) for name, c in (("slim", slim), ("whole", whole))}
+    rows = parts[0].predictions
+    is_better = parts[0].loss(slim[0].apply(rows)) < parts[0].loss(rows[0])
+    return slim if is_better and proven(losses, "slim") == "slim" else whole
+
+
+def proven(losses: Mapping[str, Array], favourite: str | None = None) -> str:
     """Gives the strategy to take.
 
     Args:
-        held_out: By strategy (folds,) losses on rows that it was not fitted on; with `SINGLE`.
+        losses: By strategy (folds,) losses on rows that it was not fitted on.
         favourite: What was best on other tasks.
 
     Returns:
         The favourite, if it was fitted, unless another one is better by `_PROOF` standard errors
         of the difference over folds; else the one with the least mean, `SINGLE` if it is as good.
     """
-    means = {name: float(losses.mean()) for name, losses in held_out.items()}
+    means = {name: float(own.mean()) for name, own in losses.items()}
     best = min(means, key=lambda name: (means[name], name != SINGLE))
     if favourite is None or not math.isfinite(means.get(favourite, math.inf)):
         return best
-    gaps = held_out[favourite] - held_out[best]
+    gaps = losses[favourite] - losses[best]
     error = float(gaps.std(ddof=1)) / math.sqrt(len(gaps))
     return best if gaps.mean() > _PROOF * error else favourite
-
-
-def _splits(evidence: Evidence) -> list[tuple[Evidence, Evidence]]:
-    """Gives for each fold the rows of the others and its own; one fold is cut into pseudo-folds."""
-    folds = evidence.folds
-    held = folds if folds.max() > 0 else np.arange(len(folds)) % PSEUDO_FOLDS
-    return [(evidence.take(held != fold), evidence.take(held == fold)) for fold in np.unique(held)]
-
-
-def _held_out(
-    combinations: Sequence[Combination], splits: Sequence[tuple[Evidence, Evidence]]
-) -> Array:
-    """Gives (splits,) losses on rows that were not fitted on."""
-    pairs = zip(combinations, (scored for _, scored in splits), strict=True)
-    return np.array([rows.loss(own.apply(rows.predictions)) for own, rows in pairs])
-
-
-def _fits(parts: Sequence[Evidence]) -> dict[str, list[Combination]]:
-    """Fits strategies on every part, one after another, until the deadline.
-
-    The single best is chosen on each part too: the score of the one that is best on all rows is
-    flattered by having been the best of many.
-    """
-    found = {SINGLE: [_single(part, part.leader()) for part in parts]}
-    pools: list[list[Pool]] = []
-    for name, fit in POOLS.items():
-        own = [fit(part) for part in parts]
-        if parts[0].is_late:
-            break
-        pools.append(own)
-        found[name] = [
-            Combination((pool,), part.constant) for pool, part in zip(own, parts, strict=True)
-        ]
-    if len(pools) > 1:
-        columns = zip(*pools, strict=True)
-        found[LEVELS] = [_mean_of(*pair) for pair in zip(columns, parts, strict=True)]
-    if parts[0].is_probability and parts[0].metric.name in PROPER:
-        for name, combinations in list(found.items()):
-            pairs = zip(combinations, parts, strict=True)
-            found[f"{name}+temperature"] = [calibrated(*pair) for pair in pairs]
-    return found
-
-
-def _mean_of(pools: Sequence[Pool], evidence: Evidence) -> Combination:
-    shared = tuple(replace(pool, share=1.0 / len(pools)) for pool in pools)
-    return Combination(shared, evidence.constant)
-
-
-def _single(evidence: Evidence, index: int) -> Combination:
-    weights = np.eye(len(evidence.predictions))[index]
-    return Combination.average(weights.tolist(), evidence.constant)
-
-
-def _fewer_rows(evidence: Evidence) -> Evidence:
-    """Takes every so-manieth row of a large table."""
-    step = math.ceil(len(evidence.y) / MAX_ROWS)
-    return evidence if step == 1 else evidence.take(np.arange(0, len(evidence.y), step))
 
 
 def _mean(metric: Metric, mixed: Array, evidence: Evidence) -> float:

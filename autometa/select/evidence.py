@@ -62,6 +62,15 @@ class Evidence:
             self, predictions=self.predictions[:, rows], y=self.y[rows], folds=self.folds[rows]
         )
 
+    def thinned(self, n_rows: int) -> Evidence:
+        """Gives every so-manieth row, such that there are at most so many."""
+        step = math.ceil(len(self.y) / n_rows)
+        return self if step == 1 else self.take(np.arange(0, len(self.y), step))
+
+    def of_members(self, positions: Sequence[int]) -> Evidence:
+        """Gives the same rows with some of the candidates only, and the constant."""
+        return replace(self, predictions=self.predictions[[*positions, -1]])
+
     def loss(self, mixed: Array) -> float:
         """Gives the mean over folds, in the minimised sense; inf where a fold cannot be scored.
 
