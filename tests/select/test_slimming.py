@@ -88,6 +88,12 @@ def test_of_equal_members_one_is_left(name):
     np.testing.assert_allclose(*said, atol=0.05)
 
 
+def test_members_that_say_a_constant_are_no_trouble():
+    y = np.random.default_rng(5).normal(size=60)
+    evidence, _ = evidence_of(np.full((4, 60), [[0.0], [0.1], [0.2], [0.3]]), y, "rmse")
+    assert len(slimmed(whole_of(evidence), evidence).members) == 1
+
+
 @pytest.mark.parametrize("name", METRIC_NAMES)
 def test_nothing_is_left_out_when_all_members_matter(name, monkeypatch):
     monkeypatch.setattr(slimming, "TOLERANCE", 0.0)
