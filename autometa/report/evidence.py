@@ -79,10 +79,11 @@ def gather(material: Material) -> Evidence | None:
     return Evidence(prepared, rows, prepared.y[rows], predictions, predictor)
 
 
-def _some(n_rows: int) -> Array:
-    if n_rows <= MOST_ROWS:
+def _some(n_rows: int, most: int = MOST_ROWS) -> Array:
+    """Gives at most so many positions, rising, drawn at random when there are more."""
+    if n_rows <= most:
         return np.arange(n_rows)
-    return np.sort(np.random.default_rng(0).choice(n_rows, MOST_ROWS, replace=False))
+    return np.sort(np.random.default_rng(0).choice(n_rows, most, replace=False))
 
 
 def _out_of_fold(material: Material, prepared: Prepared) -> Evidence | None:
@@ -134,12 +135,14 @@ def permutation(evidence: Evidence, metric: Metric, until: float) -> Permuted | 
     Returns:
         None without a test part, for images, or when there was no time at all.
     """
-    n = min(PERMUTED_ROWS, len(evidence.rows))
-    X = take(evidence.prepared.X, evidence.rows[:n])
+    # Not the first ones: a table may be sorted by its target, and they are all of one class then.
+    picked = _some(len(evidence.rows), PERMUTED_ROWS)
+    n = len(picked)
+    X = take(evidence.prepared.X, evidence.rows[picked])
     if evidence.predictor is None or not isinstance(X, pd.DataFrame):
         return None
-    y = evidence.y[:n]
-    base = metric.loss(score(metric, y, evidence.predictions[:n]))
+    y = evidence.y[picked]
+    base = metric.loss(score(metric, y, evidence.predictions[picked]))
     most = max(1, _BLOCK_CELLS // max(1, n * X.shape[1]))
     rng = np.random.default_rng(0)
     worse: list[list[float]] = [[] for _ in X.columns]

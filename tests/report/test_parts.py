@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -68,6 +69,17 @@ def test_permutation_finds_the_column_that_is_used() -> None:
     assert found.means[0] == pytest.approx(2.0, abs=0.4)
     assert found.means[1] == 0.0
     assert (found.n_rows, found.n_repeats, found.n_left_out) == (200, 5, 0)
+
+
+def test_permutation_finds_the_column_of_a_table_sorted_by_its_target() -> None:
+    n = 4 * evidence.PERMUTED_ROWS
+    y = np.repeat([0.0, 1.0], n // 2)
+    prepared = SimpleNamespace(X=pd.DataFrame({"a": y}), n_classes=None)
+    sorted_rows = evidence.Evidence(prepared, np.arange(n), y, y.copy(), OnlyA())  # type: ignore[arg-type]
+    found = evidence.permutation(sorted_rows, find_metric("mse"), time.monotonic() + 30)
+    assert found is not None
+    assert found.n_rows == evidence.PERMUTED_ROWS
+    assert found.means[0] == pytest.approx(0.5, abs=0.1)  # half of the values meet the other one
 
 
 class SlowA(OnlyA):
