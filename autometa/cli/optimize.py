@@ -142,6 +142,8 @@ def _members(ensemble: Mapping[str, Any]) -> str:
     members = " + ".join(f"{weight:.2f} x #{n}" for n, weight in weights[:MOST_MEMBERS])
     if len(weights) > MOST_MEMBERS:
         members += f" + {len(weights) - MOST_MEMBERS} more"
+    if strategy == "smallest":
+        return f"#{weights[0][0]} alone, the smallest that is as good within a standard error"
     parts = [
         f"#{weights[0][0]} alone" if len(weights) == 1 else f"{strategy}, {members}",
         f"{constant:.2f} of the constant" if constant >= 0.005 else "",

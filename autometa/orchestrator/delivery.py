@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 SELECT = "autometa.select.ensemble:select_ensemble"
 SCORE = "autometa.evaluate:score_folder"
+SMALLEST = "smallest"
+"""The strategy that delivers one trial which is not the best, but as good and smaller."""
 OBSERVER = "observer-"
 """How the ids of the jobs of observers begin."""
 
@@ -237,6 +239,9 @@ def select_ensemble(
 ) -> dict[str, Any] | None:
     """Delivers a combination of good trials when it holds up better and keeps all bounds.
 
+    Where size has a bound, the smallest trial goes before what is not better beyond a standard
+    error.
+
     Args:
         delivery: Holds the best single trial already.
         candidates: Usable trials with the classes of their models, best first.
@@ -254,6 +259,10 @@ def select_ensemble(
         if chosen is None or chosen["strategy"] == "single":
             return None
         by_number = {result.number: (result, models) for result, models in members}
+        if chosen["strategy"] == SMALLEST:
+            # It was measured as a trial, and keeps the bounds.
+            delivery.write_single(*by_number[chosen["weights"][0][0]])
+            return chosen
         parts = [(by_number[n][0], w, by_number[n][1]) for n, w in chosen["weights"]]
         try:
             if delivery.replace(parts, chosen["values"], chosen["combination"], executor):
@@ -279,6 +288,7 @@ def _chosen(
         "metrics": [metric.to_json() for metric in evaluation.predictive],
         "candidates": [_files(result, evaluation) for result, _ in candidates],
         "seconds": 0.8 * seconds,
+        "wants_small": "size_kib" in evaluation.bounds,
     }
     report = run_job(
         executor, Job(id="select", function=SELECT, payload=payload, wall_seconds=seconds)
@@ -292,7 +302,7 @@ def _chosen(
 def _files(result: TrialResult, evaluation: Evaluation) -> dict[str, Any]:
     folder = evaluation.trial_folder(result.number)
     files = [str(folder / f"predictions-{fold}.npy") for fold in range(evaluation.n_folds)]
-    return {"number": result.number, "predictions": files}
+    return {"number": result.number, "predictions": files, "size_kib": result.size_kib}
 
 
 def score_test(delivery: Delivery, registry: Registry, executor: Executor) -> dict[str, float]:

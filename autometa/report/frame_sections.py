@@ -39,8 +39,10 @@ def answer(material: Material, evidence: Evidence | None) -> str:
     best = final.get("best")
     if not best:
         return f"No trial gave a usable model{_cause(material)}."
-    members = len((final.get("ensemble") or {}).get("weights", ())) or 1
-    who = page.code(best["params"].get("learner", ""))
+    weights = (final.get("ensemble") or {}).get("weights", ())
+    members, who = len(weights) or 1, page.code(best["params"].get("learner", ""))
+    if members == 1 and weights:
+        who = page.code(_learner_of(material, int(weights[0][0])))
     model = f"A combination of {members} trials led by {who}" if members > 1 else f"A {who} model"
     target = page.code(material.task["data"]["target"])
     test = (final.get("test") or {}).get(lead.name)
@@ -52,6 +54,10 @@ def answer(material: Material, evidence: Evidence | None) -> str:
     if (constant := material.baseline.get(lead.name)) is not None:
         said += f", where a constant prediction has {page.number(constant)} in validation"
     return f"{said}{_in_plain_words(evidence)}."
+
+
+def _learner_of(material: Material, number: int) -> str:
+    return next((t.learner for t in material.told if t.result.number == number), "")
 
 
 def _cause(material: Material) -> str:

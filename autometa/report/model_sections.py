@@ -41,7 +41,10 @@ def ensemble(material: Material) -> Section:
         f"temperature {heat:.2f}" if (heat := chosen.get("temperature") or 1.0) != 1.0 else "",
     ]
     mixed_in = f" ({', '.join(part for part in further if part)})" if any(further) else ""
-    if len(rows) == 1:
+    if strategy == "smallest":
+        what = f"Trial {rows[0][0]}, the smallest that is as good within a standard error,"
+        alone = "the best trial"
+    elif len(rows) == 1:
         what, alone = f"Trial {rows[0][0]}{mixed_in}", "without this it"
     else:
         what = f"A combination ({page.text(strategy)}) of {len(rows)} trials{mixed_in}"

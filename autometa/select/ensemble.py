@@ -23,6 +23,7 @@ from autometa.prepared import Prepared, open_prepared
 from autometa.select.calibration import PROPER
 from autometa.select.evidence import Evidence, mean_loss
 from autometa.select.slimming import slimmed
+from autometa.select.smallest import smallest
 from autometa.select.strategies import (
     CALIBRATED,
     LEVELS,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
+SMALLEST = "smallest"
+"""One candidate that is as good as the best, as far as the rows can tell, and smaller."""
 FAVOURITES = {
     **dict.fromkeys(PROPER, LEVELS + CALIBRATED),
     **dict.fromkeys(("rmse", "mse", "r2"), "stacked"),
@@ -82,8 +85,10 @@ def select_ensemble(payload: Mapping[str, Any], deadline: float) -> dict[str, An
 
     Args:
         payload: ``prepared`` (folder), ``metrics`` (`Metric.to_json`, the first is optimised),
-            ``candidates`` (best first: list of ``number`` and ``predictions``, one file per
-            fold), ``seconds`` (after which the best so far is given).
+            ``candidates`` (best first: list of ``number``, ``predictions``, one file per fold, and
+            ``size_kib`` or null), ``seconds`` (after which the best so far is given),
+            ``wants_small`` (whether the smallest candidate goes before what is not better beyond
+            a standard error, see `smallest`).
         deadline: Moment of `time.monotonic`.
 
     Returns:
@@ -101,6 +106,12 @@ def select_ensemble(payload: Mapping[str, Any], deadline: float) -> dict[str, An
     evidence = gather(prepared, metrics[0], files, limit)
     choice = choose(evidence)
     mixed = choice.combination.apply(evidence.predictions)
+    sizes = [candidate.get("size_kib") for candidate in payload["candidates"]]
+    if payload.get("wants_small") and None not in sizes:
+        index = smallest(evidence, mixed, sizes)
+        if index is not None and not (index == 0 and choice.name == SINGLE):
+            choice = _alone(evidence, index)
+            mixed = evidence.predictions[index]
     kept, combination = choice.combination.without_idle()
     weights = combination.member_weights
     return {
@@ -113,6 +124,11 @@ def select_ensemble(payload: Mapping[str, Any], deadline: float) -> dict[str, An
         "single": metrics[0].loss(evidence.loss(evidence.predictions[0])),
         "honest": None if math.isnan(choice.honest) else metrics[0].loss(choice.honest),
     }
+
+
+def _alone(evidence: Evidence, index: int) -> Choice:
+    loss = evidence.loss(evidence.predictions[index])
+    return Choice(SMALLEST, single(evidence, index), loss, math.nan, math.nan)
 
 
 def gather(

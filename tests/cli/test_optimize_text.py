@@ -26,6 +26,12 @@ def test_ensemble_is_told_in_one_line(weights: list[list[float]], said: str) -> 
     assert _members({**chosen, "temperature": 1.2}) == said
 
 
+def test_smallest_trial_says_why_it_is_delivered() -> None:
+    chosen = {"strategy": "smallest", "weights": [[3, 1.0]], "constant_weight": 0.0}
+    said = _members({**chosen, "temperature": 1.0})
+    assert said == "#3 alone, the smallest that is as good within a standard error"
+
+
 def test_fault_83_commands_are_printed_as_a_shell_takes_them() -> None:
     model = "/it's a $HOME/model"
     report = {

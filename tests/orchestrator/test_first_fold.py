@@ -73,3 +73,21 @@ def test_resumed_search_finds_the_files_of_judged_trials(run: Any) -> None:
     same = [read_manifest(r.model)["members"] for r in (again, whole)]
     assert [m["weight"] for m in same[0]] == pytest.approx([m["weight"] for m in same[1]])
     assert np.isfinite(read_manifest(again.model)["values"]["log_loss"])
+
+
+def test_small_one_goes_before_what_is_not_better_beyond_luck(run: Any) -> None:
+    """The label depends on a sum: nothing is better than a linear model, and nothing smaller."""
+    bounds = {"size_kib": 4096.0}
+    result = run(8, validation=OPEN, search=CHEAP, target={**PATIENT, **bounds})
+    (member,) = read_manifest(result.model)["members"]
+    assert result.report["ensemble"]["strategy"] == "smallest"
+    usable = [t for t in result.trials if t.outcome is Outcome.COMPLETE]
+    taken = next(t for t in usable if t.number == member["trial"])
+    best = min(usable, key=lambda t: (t.values or (9.0,))[0])
+    assert taken.params["learner"] == "logistic"
+    assert (taken.size_kib or 0) <= (best.size_kib or 0)
+    assert read_manifest(result.model)["values"]["log_loss"] == pytest.approx(
+        (taken.values or (0,))[0]
+    )
+    # The file is the one that was measured of the trial.
+    assert read_manifest(result.model)["export"]["size_kib"] == taken.size_kib

@@ -14,7 +14,7 @@ import pytest
 
 from autometa.errors import StorageError
 from autometa.report import importance, model_sections, page
-from autometa.report.frame_sections import asked
+from autometa.report.frame_sections import answer, asked
 from autometa.report.front_section import front
 from autometa.report.job import compose, of_the_search
 from autometa.report.material import Material
@@ -131,6 +131,24 @@ def test_ensemble_of_one_is_no_combination(
     }
     section = model_sections.ensemble(replace(material, final={"ensemble": chosen}))
     assert said in "".join(section.parts)
+
+
+def test_smallest_trial_is_what_the_report_speaks_of(material: Material) -> None:
+    other = next(
+        t for t in material.complete if t.result.number != material.final["best"]["number"]
+    )
+    chosen = {
+        "strategy": "smallest",
+        "weights": [[other.result.number, 1.0]],
+        "temperature": 1.0,
+        "constant_weight": 0.0,
+        "values": {material.lead.name: 0.1},
+        "single": 0.09,
+    }
+    final = {**material.final, "ensemble": chosen}
+    text = "".join(model_sections.ensemble(replace(material, final=final)).parts)
+    assert f"Trial {other.result.number}, the smallest that is as good within" in text
+    assert f"<code>{other.learner}</code> model" in answer(replace(material, final=final), None)
 
 
 def test_front_over_three_objectives_is_drawn_against_each(material: Material) -> None:
