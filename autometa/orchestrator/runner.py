@@ -119,7 +119,8 @@ class Runner:
         running.cost_seconds += report.cpu_seconds
         running.wall_seconds += report.wall_seconds
         if report.outcome is not JobOutcome.OK:
-            return self._end(running, OUTCOMES[report.outcome], reason_of(report))
+            why = reason_of(report, running, self._evaluation.seconds)
+            return self._end(running, OUTCOMES[report.outcome], why)
         value = report.value or {}
         if "parity" in value:
             folder = self._evaluation.trial_folder(running.proposal.number)

@@ -38,8 +38,18 @@ class Running:
     rungs: tuple[tuple[int, float], ...] = ()  # of the first fold's fit
 
 
-def reason_of(report: JobReport) -> str:
-    """Says why a job gave no value."""
+def reason_of(report: JobReport, running: Running, seconds: float) -> str:
+    """Says why a job gave no value.
+
+    Args:
+        report: Of the job.
+        running: Its trial.
+        seconds: Wall limit of a trial, of which a job has what the ones before it left.
+    """
+    if report.outcome is JobOutcome.TIMEOUT and running.scores:
+        n = len(running.scores)
+        before = "the fold before it" if n == 1 else f"the {n} folds before it"
+        return f"{report.reason}; {before} took the rest of the trial's {seconds:.3g} s"
     if report.outcome is JobOutcome.NOT_APPLICABLE:
         return report.reason
     kind = report.error_type.rpartition(".")[2]
