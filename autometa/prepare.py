@@ -46,10 +46,10 @@ def prepare(payload: Mapping[str, Any], deadline: float) -> dict[str, Any]:
     Args:
         payload: ``source`` (or a list of them), ``adapter`` (``"package.module:Class"``),
             ``options``, ``target``, ``positive_class``, ``problem``, ``test`` (None, ``{"source",
-            "adapter"}`` or ``{"column"}``), ``unlabelled`` (``ignore`` or ``use``),
-            ``validation`` (``kind``, ``test_fraction``, ``folds``, ``group``, ``time``), ``seed``
-            and ``folder`` (absolute, exists). All but source, adapter, target and folder may be
-            left out.
+            "adapter"}`` or ``{"column"}``), ``ignore`` (columns), ``unlabelled`` (``ignore`` or
+            ``use``), ``validation`` (``kind``, ``test_fraction``, ``folds``, ``group``, ``time``),
+            ``seed`` and ``folder`` (absolute, exists). All but source, adapter, target and folder
+            may be left out.
         deadline: Moment of `time.monotonic`.
 
     Returns:
@@ -119,6 +119,7 @@ def _roles(payload: Mapping[str, Any], validation: Mapping[str, Any]) -> dict[st
         "data.test": (payload.get("test") or {}).get("column"),
         "validation.group": validation.get("group"),
         "validation.time": validation.get("time"),
+        **{f"data.ignore[{i}]": name for i, name in enumerate(payload.get("ignore") or ())},
     }
     return {key: str(column) for key, column in named.items() if column is not None}
 

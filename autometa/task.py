@@ -61,6 +61,7 @@ class Data(_Section):
         options: Passed to the adapter as they stand.
         test: A file with the test rows, or the column that marks them; None = split off.
         positive_class: The label that counts as positive in two-class metrics.
+        ignore: Columns that are there and shall not be learned from.
         unlabelled: What becomes of rows without a target: ``ignore`` leaves them out; ``use``
             lets the search try self-training and label spreading on them, beside the training
             rows and never in a score. For classification.
@@ -72,6 +73,7 @@ class Data(_Section):
     options: Annotated[Mapping[str, Any], BeforeValidator(to_plain_data)] = {}
     test: Annotated[Text | None, BeforeValidator(as_text)] = None
     positive_class: Annotated[Text | None, BeforeValidator(as_text)] = None
+    ignore: Texts = ()
     unlabelled: Annotated[Literal["ignore", "use"], BeforeValidator(as_text)] = "ignore"
 
 

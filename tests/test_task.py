@@ -66,6 +66,7 @@ def test_task_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
             "options": {},
             "test": None,
             "positive_class": None,
+            "ignore": [],
             "unlabelled": "ignore",
         },
         "problem": "auto",

@@ -104,7 +104,7 @@ def check_levels(table: CheckedTable) -> Iterator[Finding]:
             like_ids,
             levels[like_ids[0]],
             Severity.WARNING,
-            "Remove what only names rows; what repeats may be a validation.group.",
+            "Name what only names rows in data.ignore; what repeats may be a validation.group.",
         )
     if many:
         yield _levels(
@@ -141,7 +141,7 @@ def check_counters(table: CheckedTable) -> Iterator[Finding]:
             check="row_counter",
             severity=Severity.WARNING,
             message=f"{named(found)} numbers the rows.",
-            advice="Remove it from the data: its values mean nothing for new rows.",
+            advice="Name it in data.ignore: its values mean nothing for new rows.",
             columns=tuple(found),
             evidence={"n_columns": float(len(found))},
         )

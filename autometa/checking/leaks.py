@@ -19,7 +19,7 @@ _FEWEST_ROWS = 30
 _MOST_TRIED = 200
 _MOST_CLASSES = 50
 _ADVICE = (
-    "Ask whether it is known when predictions are made; if not, remove it from the data, since "
+    "Ask whether it is known when predictions are made; if not, name it in data.ignore, since "
     "every score rests on it."
 )
 

@@ -36,6 +36,7 @@ def render(name: str, source: str, found: Mapping[str, Any], *, schema: str) -> 
         f"  source: {quoted(source)}",
         f"  target: {quoted(found['target'])}{why}",
         "  # test: test.csv            # a file with the test rows, or the column that marks them",
+        "  # ignore: [column]          # columns that shall not be learned from",
         *_left_out(found["dropped"]),
         "",
         f"problem: {found['problem']}  # {kind}: {found['reason']}",

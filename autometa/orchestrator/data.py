@@ -117,6 +117,8 @@ def _payload(task: Task, registry: Registry) -> dict[str, Any]:
         "validation": _validation(task),
         "seed": task.seed,
     }
+    if data.ignore:
+        payload["ignore"] = list(data.ignore)
     if data.unlabelled != "ignore":
         payload["unlabelled"] = data.unlabelled
     if data.test is not None:

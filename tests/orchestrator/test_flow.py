@@ -111,6 +111,20 @@ def test_fault_92_changed_space_is_refused(run: Run) -> None:
         run(4, search={"learners": ["slope"], "compressors": ["trim"]})
 
 
+def test_ignored_column_is_not_learned_from_nor_needed(
+    run: Run, registry: Any, tmp_path: Path
+) -> None:
+    table = tmp_path / "table.csv"
+    frame = pd.read_csv(table)
+    frame.assign(answer=frame["label"] + "!").to_csv(table, index=False)
+    data = {"source": "table.csv", "target": "label", "ignore": ["answer"]}
+    predictor = load_model(run(2, data=data).model, packages=registry.packages)
+    assert "answer" not in predictor.schema.names
+    assert len(predictor.predict(frame.drop(columns="label"))) == len(frame)
+    with pytest.raises(TaskError, match=r'data\.ignore: \["answer"\] -> \[\]'):
+        run(4)
+
+
 def test_fault_31_changed_data_is_refused(run: Run, tmp_path: Path) -> None:
     run(2)
     table = tmp_path / "table.csv"

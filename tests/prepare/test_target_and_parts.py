@@ -108,6 +108,25 @@ def test_group_column_keeps_rows_together_and_is_no_feature(run, tmp_path):
     assert not set(person[test]) & set(person[rest])
 
 
+def test_ignored_columns_are_no_features(run, tmp_path):
+    assert run(table())["dropped"] == [{"column": "key", "reason": "id"}]
+    info = run(table(), ignore=["key", "day"])
+    left = set(table()) - {"key", "day", "label"}
+    assert set(open_prepared(tmp_path).X) == left
+    assert (info["n_features"], info["dropped"]) == (len(left), [])
+
+
+@pytest.mark.parametrize(
+    ("ignored", "said"),
+    [
+        (["day", "sice"], "data.ignore[1]: the data has no column 'sice'. Did you mean 'size'?"),
+        (["label"], "data.ignore[0] names the target 'label'. Choose another."),
+    ],
+)
+def test_ignored_columns_must_be_there_and_not_the_target(run, ignored, said):
+    assert refusal(run, table(), ignore=ignored) == said
+
+
 def test_time_column_sets_the_last_rows_aside(run, tmp_path):
     info = run(table().iloc[::-1], validation={"kind": "time", "time": "day"})
     prepared = open_prepared(tmp_path)
