@@ -204,10 +204,14 @@ def source(table: Row, options: argparse.Namespace) -> str:
 
 
 def members(report: Row) -> str:
-    """Gives the learner of the best trial, and how many trials are combined."""
-    best = (report.get("best") or {"params": {}})["params"].get("learner", "")
-    n_members = len((report.get("ensemble") or {}).get("weights", [])) or 1
-    return f"{best} of {n_members}" if n_members > 1 else str(best)
+    """Gives the learner of what is delivered; of several the heaviest one's, and how many."""
+    from autometa.modelfolder import read_manifest
+
+    if not report.get("model"):
+        return ""
+    found = read_manifest(Path(report["model"]))["members"]
+    first = max(found, key=lambda member: member["weight"])["learner"]
+    return f"{first} of {len(found)}" if len(found) > 1 else str(first)
 
 
 def measured(found: Row) -> Row:
