@@ -161,7 +161,8 @@ def report(rows: Sequence[Row]) -> str:
     if not rows:
         return "no rows yet"
     frame = pd.DataFrame(rows)
-    frame = frame.astype({"loss": float, "members": float})
+    frame["loss"] = frame["loss"].astype(float)
+    frame["members"] = [common.number(row, "members") for row in rows]  # not in older rows
     keys = ["rows", "metric", "candidates"]
     shown = []
     for case, part in frame.groupby(keys):
