@@ -177,7 +177,7 @@ def _title(result: TrialResult) -> str:
 
 
 def _story(result: TrialResult) -> dict[str, object]:
-    """Gives what was tried and by whom as parameters too.
+    """Gives what was tried, how it ended and who proposed it as parameters too.
 
     MLflow's page that compares runs begins with the first three parameters by name that differ:
     with these, not with three of some learner that most trials do not have.
@@ -186,6 +186,7 @@ def _story(result: TrialResult) -> dict[str, object]:
     known = {
         "autometa.chain": _chain(result) or (NO_STEP if is_chosen else ""),
         "autometa.learner": result.params.get("learner"),
+        "autometa.outcome": result.outcome.value,
         "autometa.proposer": result.proposer,
     }
     return {name: value for name, value in known.items() if value}

@@ -39,6 +39,7 @@ def test_trial_says_everything_of_a_complete_trial():
     assert (event["start_ms"], event["end_ms"]) == (1000, 3000)
     assert event["params"] == {
         "autometa.learner": "lightgbm",
+        "autometa.outcome": "complete",
         "autometa.proposer": "prior",
         "learner": "lightgbm",
         "lightgbm.num_leaves": "31",
@@ -74,11 +75,11 @@ def test_trial_that_is_not_complete_says_why(outcome, status):
 @pytest.mark.parametrize(
     ("steps", "first"),
     [
-        ({}, ["autometa.learner", "autometa.proposer", "extra_trees.n_trees"]),
-        ({"compress.prune": "none"}, ["autometa.chain", "autometa.learner", "autometa.proposer"]),
+        ({}, ["autometa.learner", "autometa.outcome", "autometa.proposer"]),
+        ({"compress.prune": "none"}, ["autometa.chain", "autometa.learner", "autometa.outcome"]),
     ],
 )
-def test_comparing_begins_with_what_was_tried_by_whom_and_the_first_objective(steps, first):
+def test_comparing_begins_with_what_was_tried_and_the_first_objective(steps, first):
     params = {"learner": "extra_trees", "extra_trees.n_trees": 9, **steps}
     tried = result(params=params, metrics={"accuracy": 0.9, "log_loss": 0.34567})
     event = events.trial("toy", tried, told(), None)

@@ -46,8 +46,8 @@ def test_trial_page_shows_name_times_and_numbers(study, runs):
     assert child.info.run_name == "#0 ridge 1"
     assert child.info.end_time - child.info.start_time == 1000
     tried = {"learner": "ridge", "ridge.alpha": "0.5"}
-    whom = {"autometa.learner": "ridge", "autometa.proposer": "target"}
-    assert child.data.params == tried | whom
+    story = {"learner": "ridge", "outcome": "complete", "proposer": "target"}
+    assert child.data.params == tried | {f"autometa.{name}": text for name, text in story.items()}
     assert next(iter(child.data.metrics)) == "log_loss"
     assert child.data.metrics["log_loss"] == 1.0
     assert child.data.metrics["latency_ms"] == 0.25
@@ -98,7 +98,7 @@ def test_fault_23_and_24_any_name_is_shown_under_a_key_of_its_own(study, runs):
     found = runs(study.uri, status.run_id)
     assert (status.pending, status.refused) == (0, 0)
     child = found.children[0]
-    assert len(child.data.params) == len(NAMES) + 1  # who proposed it
+    assert len(child.data.params) == len(NAMES) + 2  # how it ended, who proposed it
     assert len([v for v in child.data.metrics.values() if v == 2.0]) == len(NAMES)
     assert "naïve" in child.data.params
     originals = [v for k, v in child.data.tags.items() if k.startswith("autometa.name.")]
