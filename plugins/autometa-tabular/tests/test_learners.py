@@ -19,6 +19,7 @@ from autometa_tabular.learners.lightgbm import LightGBM
 from autometa_tabular.learners.logistic import Logistic
 from autometa_tabular.learners.ridge import Ridge
 from autometa_tabular.specs import LEARNERS
+from threadpoolctl import threadpool_limits
 
 from autometa import FitContext, NotApplicable, TrainingData
 from autometa.testing import make_table
@@ -217,9 +218,10 @@ def test_images_are_declined(spec):
 
 def test_first_linear_model_is_cheap(tmp_path):
     table = make_table("mixed", "binary", n_rows=1000)
-    started = time.process_time()
-    _fit(Logistic, table.train).save(tmp_path)
-    assert time.process_time() - started < 1.0  # measured: 0.1 s
+    with threadpool_limits(limits=1):  # as in a worker
+        started = time.process_time()
+        _fit(Logistic, table.train).save(tmp_path)
+    assert time.process_time() - started < 1.0  # measured: 0.2 s
 
 
 @pytest.mark.parametrize("cls", [Ridge, LightGBM, ExtraTrees])

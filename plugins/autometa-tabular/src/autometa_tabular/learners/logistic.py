@@ -11,18 +11,20 @@ from autometa_tabular.learners.base import Rows, TabularLearner
 from autometa_tabular.learners.linear import ENCODING_DEFAULTS, encoding_params, linear_encoder
 from autometa_tabular.models.linear import LinearModel
 from autometa_tabular.solvers.penalised import Problem, elastic_net, lbfgs
+from autometa_tabular.solvers.strength import chosen_c
 
 
 def space() -> Space:
     """Gives the space.
 
-    `C` is scikit-learn's, on standardised columns; `strength` is glmnet's share of the penalty at
-    which all coefficients vanish. Ranges as in `ridge` and `elastic_net`.
+    `C` is scikit-learn's, on standardised columns, and chosen on inner folds with the penalty
+    ``l2_folds``; `strength` is glmnet's share of the penalty at which all coefficients vanish.
+    Ranges as in `ridge` and `elastic_net`.
     """
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     params = {
-        "penalty": CategoricalDistribution(("l2", "elastic_net")),
+        "penalty": CategoricalDistribution(("l2_folds", "l2", "elastic_net")),
         "C": FloatDistribution(1e-4, 1e3, log=True),
         "strength": FloatDistribution(1e-4, 1.0, log=True),
         "l1_ratio": FloatDistribution(0.05, 1.0),
@@ -47,7 +49,7 @@ class Logistic(TabularLearner):
 
     PROBLEM = "classification"
     DEFAULTS: ClassVar[dict[str, Any]] = {
-        "penalty": "l2",
+        "penalty": "l2_folds",
         "C": 1.0,
         "strength": 0.01,
         "l1_ratio": 0.5,
@@ -61,15 +63,14 @@ class Logistic(TabularLearner):
 
     def fit_rows(self, rows: Rows, context: FitContext) -> Model:
         """Fits, see `TabularLearner.fit_rows`."""
-        problem = Problem.of(
-            rows.Z,
-            one_hot(rows.y, rows.n_present),
-            rows.weight,
-            is_classification=True,
-            expired=Clock(context).expired,
-        )
-        if self.config["penalty"] == "l2":
-            coef, intercept = lbfgs(problem, 1.0 / self.config["C"])
+        Y, clock = one_hot(rows.y, rows.n_present), Clock(context)
+        c = self.config["C"]
+        if self.config["penalty"] == "l2_folds":
+            until = clock.left() / 2
+            c = chosen_c(rows.Z, Y, rows.weight, context.rng, lambda: clock.left() < until)
+        problem = Problem.of(rows.Z, Y, rows.weight, is_classification=True, expired=clock.expired)
+        if self.config["penalty"] != "elastic_net":
+            coef, intercept = lbfgs(problem, 1.0 / c)
         else:
             coef, intercept = elastic_net(
                 problem, self.config["strength"], self.config["l1_ratio"], max_iter=500

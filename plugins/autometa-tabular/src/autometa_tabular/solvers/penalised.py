@@ -175,8 +175,17 @@ def ridge(problem: Problem, alpha: float) -> Solution:
     return problem.uncentred(A.T @ dual, mean)
 
 
-def lbfgs(problem: Problem, alpha: float, *, max_iter: int = 300) -> Solution:
-    """Minimises ``sum(weight * loss) + alpha / 2 * |coef|²``; a squared error counts half."""
+def lbfgs(
+    problem: Problem, alpha: float, *, max_iter: int = 300, start: Array | None = None
+) -> Solution:
+    """Minimises ``sum(weight * loss) + alpha / 2 * |coef|²``; a squared error counts half.
+
+    Args:
+        problem: The rows.
+        alpha: Penalty.
+        max_iter: Steps at most.
+        start: (p, k) coefficients of a similar penalty; None = 0.
+    """
     from scipy.optimize import minimize
 
     p, k = problem.Z.shape[1], problem.n_outputs
@@ -193,10 +202,15 @@ def lbfgs(problem: Problem, alpha: float, *, max_iter: int = 300) -> Solution:
         if problem.expired():
             raise StopIteration
 
-    start = np.concatenate([np.zeros(p * k), problem.base()])
+    first = np.zeros(p * k) if start is None else start.ravel()
     options = {"maxiter": max_iter, "gtol": 1e-6, "ftol": 1e-10}
     found = minimize(
-        objective, start, jac=True, method="L-BFGS-B", callback=stop_in_time, options=options
+        objective,
+        np.concatenate([first, problem.base()]),
+        jac=True,
+        method="L-BFGS-B",
+        callback=stop_in_time,
+        options=options,
     )
     return problem.uncentred(found.x[: p * k].reshape(p, k), found.x[p * k :])
 
