@@ -254,23 +254,38 @@ def select_ensemble(
     bounds = delivery.evaluation.bounds
     # What is best may be too large together; what fits together is combined then.
     smaller = fitting(candidates, bounds)
+    fallback: dict[str, Any] | None = None
     for members in (candidates, smaller) if len(smaller) < len(candidates) else (candidates,):
         chosen = _chosen(delivery.evaluation, members, executor, deadline)
         if chosen is None or chosen["strategy"] == "single":
             return None
-        by_number = {result.number: (result, models) for result, models in members}
+        fallback = fallback or chosen["fallback"]
+        if _deliver(delivery, chosen, members, executor):
+            return chosen
+    # No combination fits, but something smaller may be as good as the best trial.
+    if fallback is not None and _deliver(delivery, fallback, candidates, executor):
+        return fallback
+    return None
+
+
+def _deliver(
+    delivery: Delivery,
+    chosen: Mapping[str, Any],
+    members: Sequence[tuple[TrialResult, Sequence[str]]],
+    executor: Executor,
+) -> bool:
+    """Delivers what was chosen, unless it breaks a bound or the disk is full; gives whether."""
+    by_number = {result.number: (result, models) for result, models in members}
+    try:
         if chosen["strategy"] == SMALLEST:
             # It was measured as a trial, and keeps the bounds.
             delivery.write_single(*by_number[chosen["weights"][0][0]])
-            return chosen
+            return True
         parts = [(by_number[n][0], w, by_number[n][1]) for n, w in chosen["weights"]]
-        try:
-            if delivery.replace(parts, chosen["values"], chosen["combination"], executor):
-                return chosen
-        except StorageError as exc:
-            _log.warning("the best trial is delivered, not the ensemble: %s", exc)
-            return None
-    return None
+        return delivery.replace(parts, chosen["values"], chosen["combination"], executor)
+    except (StorageError, FileNotFoundError) as exc:
+        _log.warning("the best trial is delivered, not what is better or smaller: %s", exc)
+        return False
 
 
 def _chosen(
@@ -281,7 +296,8 @@ def _chosen(
 ) -> dict[str, Any] | None:
     """Gives what `autometa.select.ensemble` finds in time; None when it finds nothing."""
     seconds = deadline - time.monotonic()
-    if not candidates or seconds < 0.2 or evaluation.n_objectives > 1:
+    is_scored = not evaluation.objectives[0].is_resource
+    if not candidates or seconds < 0.2 or evaluation.n_objectives > 1 or not is_scored:
         return None
     payload = {
         "prepared": str(evaluation.prepared),

@@ -119,6 +119,10 @@ class Rivals:
         return rung_limits(self._rungs[name]) if self._may_end(running) else ()
 
     def _may_end(self, running: Running) -> bool:
-        """Several objectives are never pruned on the first alone; defaults are worth knowing."""
-        is_default = running.proposal.proposer == "default"
-        return self._evaluation.n_objectives == 1 and not is_default and not running.is_again
+        """Whether folds may end a trial: they are scores of the only objective.
+
+        Defaults are worth knowing to their end.
+        """
+        is_scored = not self._evaluation.objectives[0].is_resource
+        is_free = running.proposal.proposer != "default" and not running.is_again
+        return self._evaluation.n_objectives == 1 and is_scored and is_free

@@ -32,6 +32,10 @@ MEASURE = "autometa.evaluate:measure_folder"
 CHECKPOINT = "checkpoint"
 """Capability of learners whose fits go on where they were interrupted."""
 MODELS = "models.json"
+FOLD = "-fold-"
+"""What the id of a job that fits has between trial and fold."""
+DELIVERABLE = "deliverable"
+"""Folder of what a trial alone would deliver, while it is measured."""
 ROW_SECONDS = "row-seconds.json"
 PSEUDO_LABELLED = "pseudo_labelled"
 """Metric of a trial: rows without a target that got a label, mean over folds."""
@@ -117,7 +121,8 @@ class Runner:
             raise StorageError(str(data["message"]), hint=str(data["hint"]))
         running = self._running.pop(report.id)
         running.cost_seconds += report.cpu_seconds
-        running.wall_seconds += report.wall_seconds
+        if FOLD in report.id:  # what measuring takes is not taken from other folds
+            running.wall_seconds += report.wall_seconds
         if report.outcome is not JobOutcome.OK:
             why = reason_of(report, running, self._evaluation.seconds)
             return self._end(running, OUTCOMES[report.outcome], why)
@@ -214,7 +219,7 @@ class Runner:
             "rungs": self._rivals.limits(running),
             "checkpoints": labelling is None and CHECKPOINT in learner.spec.capabilities,
         }
-        self._submit(running, f"trial-{proposal.number}-fold-{fold}", RUN_FOLD, payload)
+        self._submit(running, f"trial-{proposal.number}{FOLD}{fold}", RUN_FOLD, payload)
 
     def _chain(self, params: Mapping[str, ParamValue]) -> list[dict[str, Any]]:
         found = []
@@ -271,7 +276,7 @@ class Runner:
         was busy.
         """
         evaluation, number = self._evaluation, running.proposal.number
-        folder = evaluation.trial_folder(number) / "deliverable"
+        folder = evaluation.trial_folder(number) / DELIVERABLE
         member = self.member(running.proposal, running.models)
         modelfolder.write(folder, evaluation.header, [member])
         packages = sorted(self._registry.packages)
@@ -342,7 +347,9 @@ class Runner:
 
     def _end(self, running: Running, outcome: Outcome, reason: str) -> tuple[Proposal, TrialResult]:
         proposal = running.proposal
-        over = [CHECKPOINTS] if outcome is Outcome.COMPLETE else [CHECKPOINTS, "model-*"]
+        over = [CHECKPOINTS, DELIVERABLE]
+        if proposal.number not in self.models:
+            over += ["model-*", exporting.FOLDER]
         for pattern in over:
             for folder in self._evaluation.trial_folder(proposal.number).glob(pattern):
                 shutil.rmtree(folder, ignore_errors=True)

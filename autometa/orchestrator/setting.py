@@ -119,6 +119,12 @@ def metrics_of(task: Task, prepared: PreparedData) -> tuple[tuple[Metric, ...], 
             )
         if name not in known:
             bounded.append(metric)
+    if all(metric.is_resource for metric in (*objectives, *bounded)):
+        raise TaskError(
+            "no objective and no bound is about what a model predicts.",
+            key="objectives",
+            hint=f"Add one, such as {DEFAULT_METRIC.get(problem, 'log_loss')}.",
+        )
     return objectives, tuple(bounded)
 
 
@@ -262,7 +268,7 @@ def evaluation_of(
     return Evaluation(
         prepared=prepared.folder,
         n_folds=int(prepared.info["n_folds"]),
-        n_delivered=int(prepared.info["n_delivered"]),
+        n_delivered=int(prepared.info.get("n_delivered", prepared.info["n_folds"])),
         metrics=(*setting.objectives, *setting.bounded),
         n_objectives=len(setting.objectives),
         bounds=setting.bounds,

@@ -46,7 +46,8 @@ def answer(material: Material, evidence: Evidence | None) -> str:
     model = f"A combination of {members} trials led by {who}" if members > 1 else f"A {who} model"
     target = page.code(material.task["data"]["target"])
     test = (final.get("test") or {}).get(lead.name)
-    value = test if test is not None else best["values"].get(lead.name)
+    values = (final.get("ensemble") or best)["values"]
+    value = test if test is not None else values.get(lead.name)
     where = "on test rows it never saw" if test is not None else "in validation"
     said = (
         f"{model} predicts {target} with {page.text(lead.name)} <b>{page.number(value)}</b> {where}"

@@ -96,7 +96,9 @@ def select_ensemble(payload: Mapping[str, Any], deadline: float) -> dict[str, An
         ``combination`` (of these, `Combination.to_json`; null for their average);
         ``constant_weight``; ``temperature``;
         ``values`` (on the selecting rows, by metric), ``single`` (first metric of the best
-        candidate), ``honest`` (cross-fitted, or null when there was no time).
+        candidate), ``honest`` (cross-fitted, or null when there was no time); ``fallback`` (the
+        same of a smaller candidate that is as good as the best one, should the combination not
+        fit; or null).
     """
     prepared = open_prepared(Path(payload["prepared"]))
     metrics = [Metric.from_json(metric) for metric in payload["metrics"]]
@@ -104,14 +106,24 @@ def select_ensemble(payload: Mapping[str, Any], deadline: float) -> dict[str, An
     limit = min(deadline, time.monotonic() + float(payload["seconds"]))
     files = [candidate["predictions"] for candidate in payload["candidates"]]
     evidence = gather(prepared, metrics[0], files, limit)
-    choice = choose(evidence)
-    mixed = choice.combination.apply(evidence.predictions)
+    choice, fallback = choose(evidence), None
     sizes = [candidate.get("size_kib") for candidate in payload["candidates"]]
     if payload.get("wants_small") and None not in sizes:
+        mixed = choice.combination.apply(evidence.predictions)
         index = smallest(evidence, mixed, sizes)
         if index is not None and not (index == 0 and choice.name == SINGLE):
             choice = _alone(evidence, index)
-            mixed = evidence.predictions[index]
+        elif choice.name != SINGLE and (
+            index := smallest(evidence, evidence.predictions[0], sizes)
+        ):
+            fallback = _told(_alone(evidence, index), evidence, numbers, metrics)
+    return {**_told(choice, evidence, numbers, metrics), "fallback": fallback}
+
+
+def _told(
+    choice: Choice, evidence: Evidence, numbers: Sequence[int], metrics: Sequence[Metric]
+) -> dict[str, Any]:
+    mixed = choice.combination.apply(evidence.predictions)
     kept, combination = choice.combination.without_idle()
     weights = combination.member_weights
     return {

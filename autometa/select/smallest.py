@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autometa.measure import score
-from autometa.select.evidence import Evidence
+from autometa.select.evidence import Evidence, mean_loss
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 N_GROUPS = 20
-MAX_ROWS = 20_000
+MAX_ROWS = 2_000
+"""Rows beyond which every so-manieth is asked, as a ranking metric takes its time."""
 
 
 def smallest(evidence: Evidence, best: Array, sizes: Sequence[float]) -> int | None:
@@ -35,36 +36,46 @@ def smallest(evidence: Evidence, best: Array, sizes: Sequence[float]) -> int | N
         best: (n,) or (n, k) what the best that could be delivered says of these rows.
         sizes: Of the candidates.
     """
+    rows = replace(evidence, predictions=np.concatenate([evidence.predictions, best[None]]))
+    rows = rows.thinned(MAX_ROWS)
+    reference = left_out(rows, rows.predictions[-1])
     for index in sorted(range(len(sizes)), key=lambda i: (sizes[i], i)):
         if evidence.is_late:
             return None
-        gap, error = difference(evidence, evidence.predictions[index], best)
+        gap, error = difference(left_out(rows, rows.predictions[index]), reference)
         if gap <= error:
             return index
     return None
 
 
-def difference(evidence: Evidence, predictions: Array, than: Array) -> tuple[float, float]:
-    """Gives by how much predictions lose more than others, and the standard error of that.
+def left_out(evidence: Evidence, predictions: Array) -> Array:
+    """Gives (groups + 1,) losses: without one group of rows after another, then of all rows.
+
+    Args:
+        evidence: The rows.
+        predictions: (n,) or (n, k) what is said of them.
+    """
+    y, folds = evidence.y, evidence.folds
+    groups = np.arange(len(y)) % min(N_GROUPS, len(y))
+    kept = [groups != group for group in np.unique(groups)]
+    return np.array(
+        [
+            mean_loss(evidence.metric, predictions[rows], y[rows], folds[rows])
+            for rows in (*kept, np.ones(len(y), dtype=bool))
+        ]
+    )
+
+
+def difference(losses: Array, than: Array) -> tuple[float, float]:
+    """Gives by how much more is lost than by something else, and the standard error of that.
 
     Infinite and 0 where a group of rows cannot be left out of the metric.
 
     Args:
-        evidence: The rows.
-        predictions: (n,) or (n, k).
-        than: The same of the others.
+        losses: As `left_out` gives them.
+        than: The same of the other.
     """
-    step = math.ceil(len(evidence.y) / MAX_ROWS)
-    y, a, b = evidence.y[::step], predictions[::step], than[::step]
-    groups = np.arange(len(y)) % min(N_GROUPS, len(y))
-    without = np.array([_gap(evidence, y, a, b, groups != group) for group in np.unique(groups)])
-    gap = _gap(evidence, y, a, b, np.ones(len(y), dtype=bool))
-    if not (math.isfinite(gap) and np.isfinite(without).all()):
+    if not (np.isfinite(losses).all() and np.isfinite(than).all()):
         return math.inf, 0.0
-    return gap, math.sqrt((len(without) - 1) * float(np.var(without)))
-
-
-def _gap(evidence: Evidence, y: Array, a: Array, b: Array, kept: Array) -> float:
-    metric = evidence.metric
-    own, other = (metric.loss(score(metric, y[kept], part[kept])) for part in (a, b))
-    return own - other
+    *without, gap = losses - than
+    return float(gap), math.sqrt((len(without) - 1) * float(np.var(without)))

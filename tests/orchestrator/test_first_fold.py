@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 import pytest
 
+from autometa.errors import StorageError, TaskError
+from autometa.execution import InlineExecutor, Job, JobReport
 from autometa.measure import METRICS, score
 from autometa.modelfolder import load_model, read_manifest
+from autometa.orchestrator import delivery
+from autometa.orchestrator.delivery import Delivery
 from autometa.prepare import open_prepared
 from autometa.trial import Outcome
 
@@ -75,10 +81,12 @@ def test_resumed_search_finds_the_files_of_judged_trials(run: Any) -> None:
     assert np.isfinite(read_manifest(again.model)["values"]["log_loss"])
 
 
-def test_small_one_goes_before_what_is_not_better_beyond_luck(run: Any) -> None:
+def test_small_one_goes_before_what_is_not_better_beyond_luck(run: Any, tmp_path: Path) -> None:
     """The label depends on a sum: nothing is better than a linear model, and nothing smaller."""
-    bounds = {"size_kib": 4096.0}
-    result = run(8, validation=OPEN, search=CHEAP, target={**PATIENT, **bounds})
+    table = (tmp_path / "table.csv").read_text().splitlines()
+    (tmp_path / "short.csv").write_text("\n".join(table[:71]))
+    data = {"source": "short.csv", "target": "label"}
+    result = run(8, data=data, validation=OPEN, search=CHEAP, target=PATIENT)
     (member,) = read_manifest(result.model)["members"]
     assert result.report["ensemble"]["strategy"] == "smallest"
     usable = [t for t in result.trials if t.outcome is Outcome.COMPLETE]
@@ -91,3 +99,92 @@ def test_small_one_goes_before_what_is_not_better_beyond_luck(run: Any) -> None:
     )
     # The file is the one that was measured of the trial.
     assert read_manifest(result.model)["export"]["size_kib"] == taken.size_kib
+
+
+SLOPE: dict[str, Any] = {"learners": ["slope"], "compressors": []}
+
+
+def test_what_breaks_a_bound_leaves_no_models_and_measuring_leaves_no_copy(run: Any) -> None:
+    result = run(20, validation=OPEN, search=SLOPE, constraints={"size_kib": 40})
+    trials = result.model.parent / "trials"
+    large = [t for t in result.trials if (t.size_kib or 0) > 40]
+    assert large
+    for trial in large:
+        assert not list((trials / str(trial.number)).glob("model-*"))
+    assert not list(trials.glob("*/deliverable"))
+    assert list(trials.glob("*/model-0"))
+
+
+class Slow(InlineExecutor):
+    """Says that measuring took nearly all the time of a trial."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.limits: dict[str, float] = {}
+
+    def submit(self, job: Job) -> None:
+        self.limits[job.id] = job.wall_seconds
+        super().submit(job)
+
+    def wait(self, timeout: float) -> list[JobReport]:
+        reports = super().wait(timeout)
+        return [replace(r, wall_seconds=55.0) if "measure" in r.id else r for r in reports]
+
+
+def test_measuring_takes_no_time_from_other_folds(run: Any) -> None:
+    executor = Slow()
+    settings = {"constraints": {"latency_ms": 1000}, "limits": {"trial_seconds": 60}}
+    run(1, validation=OPEN, search=SLOPE, options={"executor": executor}, **settings)
+    assert executor.limits["trial-0-fold-4"] > 50.0
+
+
+def test_size_as_the_only_objective_is_not_judged_by_its_bound(run: Any) -> None:
+    bounds = {"log_loss": 0.6}
+    goal = {"objectives": ["size_kib"], "constraints": bounds}
+    result = run(20, validation=OPEN, search=SLOPE, seed=3, **goal)
+    assert all(t.outcome is not Outcome.PRUNED for t in result.trials)
+    usable = [t for t in result.trials if t.metrics.get("log_loss", 1.0) <= 0.6]
+    best = min(usable, key=lambda t: t.size_kib or 0.0)
+    assert [m["trial"] for m in read_manifest(result.model)["members"]] == [best.number]
+
+
+def test_objectives_without_a_metric_of_predictions_are_refused(run: Any) -> None:
+    with pytest.raises(TaskError, match="about what a model predicts"):
+        run(1, search=SLOPE, objectives=["size_kib"])
+
+
+def test_full_disk_at_the_end_leaves_the_best_trial(
+    run: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write, chosen = Delivery.write_single, delivery._chosen
+    full = {"disk": False}
+
+    def choosing(*args: Any) -> Any:
+        full["disk"] = True
+        return chosen(*args)
+
+    def writing(self: Delivery, *args: Any) -> None:
+        if full["disk"]:
+            raise StorageError("the disk is full", hint="Make room.")
+        write(self, *args)
+
+    monkeypatch.setattr(delivery, "_chosen", choosing)
+    monkeypatch.setattr(Delivery, "write_single", writing)
+    monkeypatch.setattr("autometa.select.ensemble.smallest", lambda *_: 1)
+    result = run(6, validation=OPEN, search=SLOPE, constraints={"size_kib": 4000})
+    assert result.model is not None
+    assert "the disk is full" in caplog.text
+
+
+def test_smaller_trial_is_delivered_where_no_combination_fits(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = iter([None, 1, None, 1])  # nothing is as good as the combination, one as the best
+    monkeypatch.setattr("autometa.select.ensemble.smallest", lambda *_: next(found))
+    monkeypatch.setattr(Delivery, "replace", lambda *_: False)
+    result = run(8, validation=OPEN, search=CHEAP, target={**PATIENT, "size_kib": 4096})
+    assert result.report["ensemble"]["strategy"] == "smallest"
+    ranked = sorted(
+        (t for t in result.trials if len(t.fold_scores) == 5), key=lambda t: (t.values or (9.0,))[0]
+    )
+    assert read_manifest(result.model)["members"][0]["trial"] == ranked[1].number
