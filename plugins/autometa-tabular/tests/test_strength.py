@@ -86,3 +86,4 @@ def test_default_is_better_than_a_given_strength_where_columns_are_noise(soft: b
         return float(-np.log(model.predict(test)[Y[150:].astype(bool)]).mean())
 
     assert loss() < loss(penalty="l2") - 0.1
+    assert loss() == loss(C_factor=1.0) != loss(C_factor=3.0)

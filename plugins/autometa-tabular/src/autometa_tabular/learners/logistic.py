@@ -17,14 +17,15 @@ from autometa_tabular.solvers.strength import chosen_c
 def space() -> Space:
     """Gives the space.
 
-    `C` is scikit-learn's, on standardised columns, and chosen on inner folds with the penalty
-    ``l2_folds``; `strength` is glmnet's share of the penalty at which all coefficients vanish.
-    Ranges as in `ridge` and `elastic_net`.
+    `C` is scikit-learn's, on standardised columns. With the penalty ``l2_folds`` it is chosen on
+    inner folds and multiplied by `C_factor`; `strength` is glmnet's share of the penalty at which
+    all coefficients vanish. Ranges as in `ridge` and `elastic_net`.
     """
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     params = {
         "penalty": CategoricalDistribution(("l2_folds", "l2", "elastic_net")),
+        "C_factor": FloatDistribution(0.03, 30.0, log=True),
         "C": FloatDistribution(1e-4, 1e3, log=True),
         "strength": FloatDistribution(1e-4, 1.0, log=True),
         "l1_ratio": FloatDistribution(0.05, 1.0),
@@ -32,6 +33,7 @@ def space() -> Space:
         "class_weight": CategoricalDistribution(("none", "balanced")),
     }
     conditions: dict[str, Any] = {
+        "C_factor": ("penalty", ("l2_folds",)),
         "C": ("penalty", ("l2",)),
         "strength": ("penalty", ("elastic_net",)),
         "l1_ratio": ("penalty", ("elastic_net",)),
@@ -50,6 +52,7 @@ class Logistic(TabularLearner):
     PROBLEM = "classification"
     DEFAULTS: ClassVar[dict[str, Any]] = {
         "penalty": "l2_folds",
+        "C_factor": 1.0,
         "C": 1.0,
         "strength": 0.01,
         "l1_ratio": 0.5,
@@ -68,6 +71,7 @@ class Logistic(TabularLearner):
         if self.config["penalty"] == "l2_folds":
             until = clock.left() / 2
             c = chosen_c(rows.Z, Y, rows.weight, context.rng, lambda: clock.left() < until)
+            c *= self.config["C_factor"]
         problem = Problem.of(rows.Z, Y, rows.weight, is_classification=True, expired=clock.expired)
         if self.config["penalty"] != "elastic_net":
             coef, intercept = lbfgs(problem, 1.0 / c)
