@@ -70,6 +70,7 @@ def test_what_a_task_says_of_folds_stands(run: Any) -> None:
     assert [len(m["models"]) for m in read_manifest(result.model)["members"]] == [3]
 
 
+@pytest.mark.slow
 def test_resumed_search_finds_the_files_of_judged_trials(run: Any) -> None:
     settings: dict[str, Any] = {"validation": OPEN, "search": CHEAP, "target": PATIENT}
     run(2, **settings)
@@ -81,6 +82,7 @@ def test_resumed_search_finds_the_files_of_judged_trials(run: Any) -> None:
     assert np.isfinite(read_manifest(again.model)["values"]["log_loss"])
 
 
+@pytest.mark.slow
 def test_small_one_goes_before_what_is_not_better_beyond_luck(run: Any, tmp_path: Path) -> None:
     """The label depends on a sum: nothing is better than a linear model, and nothing smaller."""
     table = (tmp_path / "table.csv").read_text().splitlines()
@@ -176,6 +178,7 @@ def test_full_disk_at_the_end_leaves_the_best_trial(
     assert "the disk is full" in caplog.text
 
 
+@pytest.mark.slow
 def test_smaller_trial_is_delivered_where_no_combination_fits(
     run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,7 @@ def test_size_that_only_a_small_model_keeps_is_kept(ask: Any) -> None:
     assert all(t.metrics["size_kib"] > 8 and "latency_ms" not in t.metrics for t in large)
 
 
+@pytest.mark.slow
 def test_ensemble_of_small_models_is_delivered_where_all_are_too_large_together(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
