@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autometa.defaults import NeverStop, Quiet
-from autometa.execution import InlineExecutor
+from autometa.execution import InlineExecutor, Job, JobReport
 from autometa.orchestrator import Result, optimize
 from autometa.plugins import load_plugins
 from autometa.task import Task
@@ -85,3 +86,33 @@ class StopAfter(InlineExecutor):
         if self._left <= 0:
             self.signal = 2
         return reports
+
+
+class Claiming(InlineExecutor):
+    """Says of some jobs that they took so long, as on a busy machine; keeps everyone's limit.
+
+    Args:
+        part: Of the ids of these jobs.
+        seconds: What they are said to have taken.
+    """
+
+    def __init__(self, part: str, seconds: float) -> None:
+        super().__init__()
+        self._part = part
+        self._seconds = seconds
+        self.limits: dict[str, float] = {}
+
+    def submit(self, job: Job) -> None:
+        self.limits[job.id] = job.wall_seconds
+        super().submit(job)
+
+    def wait(self, timeout: float) -> list[JobReport]:
+        reports = super().wait(timeout)
+        return [
+            replace(r, wall_seconds=self._seconds) if self._part in r.id else r for r in reports
+        ]
+
+
+@pytest.fixture
+def claiming() -> type[Claiming]:
+    return Claiming

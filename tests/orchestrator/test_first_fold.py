@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 
 from autometa.errors import StorageError, TaskError
-from autometa.execution import InlineExecutor, Job, JobReport
 from autometa.measure import METRICS, score
 from autometa.modelfolder import load_model, read_manifest
 from autometa.orchestrator import delivery
@@ -117,24 +115,8 @@ def test_what_breaks_a_bound_leaves_no_models_and_measuring_leaves_no_copy(run: 
     assert list(trials.glob("*/model-0"))
 
 
-class Slow(InlineExecutor):
-    """Says that measuring took nearly all the time of a trial."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.limits: dict[str, float] = {}
-
-    def submit(self, job: Job) -> None:
-        self.limits[job.id] = job.wall_seconds
-        super().submit(job)
-
-    def wait(self, timeout: float) -> list[JobReport]:
-        reports = super().wait(timeout)
-        return [replace(r, wall_seconds=55.0) if "measure" in r.id else r for r in reports]
-
-
-def test_measuring_takes_no_time_from_other_folds(run: Any) -> None:
-    executor = Slow()
+def test_measuring_takes_no_time_from_other_folds(run: Any, claiming: Any) -> None:
+    executor = claiming("measure", 55.0)
     settings = {"constraints": {"latency_ms": 1000}, "limits": {"trial_seconds": 60}}
     run(1, validation=OPEN, search=SLOPE, options={"executor": executor}, **settings)
     assert executor.limits["trial-0-fold-4"] > 50.0

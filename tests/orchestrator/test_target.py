@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pandas as pd
 import pytest
 
 from autometa.errors import NoModelError, PluginError, TaskError
-from autometa.execution import InlineExecutor, Job, JobReport
 from autometa.modelfolder import load_model, read_manifest
 from autometa.onnxgraph.feeds import OnnxFile, raw_rows
 from autometa.trial import Outcome
@@ -60,24 +58,8 @@ def test_file_is_delivered_measured_and_keeps_the_bounds(ask: Any, tmp_path: Pat
     assert scores["file"] == pytest.approx(scores["source"], abs=1e-6)
 
 
-class Recording(InlineExecutor):
-    """Says that every fold took a little less than a trial may take, as on a busy machine."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.limits: dict[str, float] = {}
-
-    def submit(self, job: Job) -> None:
-        self.limits[job.id] = job.wall_seconds
-        super().submit(job)
-
-    def wait(self, timeout: float) -> list[JobReport]:
-        reports = super().wait(timeout)
-        return [replace(r, wall_seconds=29.9) if "fold" in r.id else r for r in reports]
-
-
-def test_what_was_fitted_in_time_is_measured_on_a_busy_machine_too(ask: Any) -> None:
-    executor = Recording()
+def test_what_was_fitted_in_time_is_measured_on_a_busy_machine_too(ask: Any, claiming: Any) -> None:
+    executor = claiming("fold", 29.9)
     ask(1, ["logistic"], limits={"trial_seconds": 30}, options={"executor": executor})
     assert executor.limits["trial-0-fold-0"] == 30.0
     assert executor.limits["trial-0-export"] == 30.0
