@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -209,6 +209,16 @@ class TrialTable:
             sparse,
         )
         return TrialTable(int(keep.sum()), taken)
+
+    def failed(self, rows: AnyArray) -> TrialTable:
+        """Gives the same trials, those of an (n,) boolean array as if they had failed."""
+        columns = self.columns
+        outcomes = [
+            Outcome.ERROR.value if is_failed else outcome
+            for is_failed, outcome in zip(rows, columns.plain["outcome"].values, strict=True)
+        ]
+        plain = {**columns.plain, "outcome": ValueColumn.of(outcomes)}
+        return TrialTable(len(self), replace(columns, plain=plain))
 
     @property
     def configs(self) -> list[dict[str, ParamValue]]:

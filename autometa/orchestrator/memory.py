@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from autometa import __version__
 from autometa.errors import StorageError
 from autometa.execution import Executor, Job, JobOutcome, JobReport
-from autometa.measure import DEFAULT_METRIC, METRICS
+from autometa.measure import DEFAULT_METRIC, METRICS, RESOURCES
 from autometa.meta.attrs import MACHINE, METAFEATURES
 from autometa.orchestrator.data import PreparedData
 from autometa.orchestrator.delivery import run_job
@@ -21,6 +21,7 @@ from autometa.search.unlabelled import without_labelling
 from autometa.trial import TrialResult
 
 if TYPE_CHECKING:
+    from autometa.meta.feasible import Bounds
     from autometa.meta.knowledge import KnowledgeBase
     from autometa.meta.prior import Prior
     from autometa.meta.record import Fingerprint, TaskRecord
@@ -108,6 +109,7 @@ def prior_of(
     folder: Path,
     open_knowledge: OpenKnowledge,
     describe: Callable[[], Mapping[str, float]],
+    of_file: bool,
 ) -> Prior | None:
     """Gives what a study may learn from past tasks, the same whenever it goes on.
 
@@ -118,6 +120,7 @@ def prior_of(
         folder: Of the study; holds the copy of the knowledge.
         open_knowledge: Opens the user's knowledge; only asked for a new study.
         describe: Gives the meta-features; only asked when there is something to compare with.
+        of_file: Whether the setting's bounds are of the file of a target.
 
     Returns:
         The prior, None without past tasks.
@@ -131,11 +134,21 @@ def prior_of(
         knowledge = frozen_knowledge(folder)
     if knowledge is None:
         return None
-    suiting = type(knowledge)(r for r in knowledge if _suits(r, prepared.problem))
-    if not len(suiting):
+    suiting = [r for r in knowledge if _suits(r, prepared.problem)]
+    if not suiting:
         return None
-    prior = suiting.prior(without_labelling(setting.space), describe())
+    features = describe()
+    allowed = _bounds(setting, study.attr(MACHINE), of_file=of_file)
+    kept = type(knowledge)(allowed.applied(record) for record in suiting)
+    prior = kept.prior(without_labelling(setting.space), features)
     return prior if prior.n_sources else None
+
+
+def _bounds(setting: Setting, machine: Sequence[Any] | None, *, of_file: bool) -> Bounds:
+    from autometa.meta.feasible import Bounds
+
+    upper = {name: bound for name, bound in setting.bounds.items() if name in RESOURCES}
+    return Bounds(upper, of_file, float(machine[1]) if machine else float("nan"))
 
 
 def _suits(record: TaskRecord, problem: str) -> bool:

@@ -153,6 +153,7 @@ class Searching:
             folder=session.folder,
             open_knowledge=session.open_knowledge,
             describe=self._described,
+            of_file=session.task.target is not None,
         )
 
     def _described(self) -> dict[str, float]:
