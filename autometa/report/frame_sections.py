@@ -83,11 +83,11 @@ def _in_plain_words(evidence: Evidence | None) -> str:
 def _numbers(material: Material, info: Mapping[str, Any]) -> dict[str, str]:
     final, lead = material.final, material.lead
     test = (final.get("test") or {}).get(lead.name)
-    best = (final.get("best") or {}).get("values", {}).get(lead.name)
+    delivered = final.get("ensemble") or final.get("best") or {}
     told = final.get("trials") or {}
     shown = {
         f"{lead.name}, test": page.number(test),
-        f"{lead.name}, validation": page.number(best),
+        f"{lead.name}, validation": page.number(delivered.get("values", {}).get(lead.name)),
         "constant, validation": page.number(material.baseline.get(lead.name)),
         "rows": page.number(info.get("n_rows")),
         **_columns(info),

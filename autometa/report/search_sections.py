@@ -208,10 +208,23 @@ def leaderboard(material: Material) -> Section:
     note = (
         f"The best {len(best)} of {len(material.complete)} complete trials that keep all bounds;"
         " ± is the standard error over the validation folds."
+        f"{_delivered(material)}"
     )
     last = len(header) - 1
     shown = page.table(header, rows, numeric=numeric, long=(last,), lead=0, kind="board")
     return Section("Leaderboard", [shown, page.paragraph(note, "note")])
+
+
+def _delivered(material: Material) -> str:
+    """Says which of them the delivered model is made of."""
+    final = material.final
+    alone = [((final.get("best") or {}).get("number"), 1.0)]
+    weights = (final.get("ensemble") or {}).get("weights") or alone
+    numbers = sorted(int(number) for number, _ in weights if number is not None)
+    if not numbers:
+        return ""
+    made = "trial" if len(numbers) == 1 else "made of trials"
+    return f" The model is {made} {', '.join(map(str, numbers))}."
 
 
 def _with_error(trial: ToldTrial, index: int) -> str:

@@ -8,11 +8,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from optuna.distributions import CategoricalDistribution
 
 from autometa.errors import NoModelError, PluginError, TaskError
+from autometa.learner import Space
+from autometa.meta.knowledge import KnowledgeBase
+from autometa.meta.record import TaskRecord
 from autometa.modelfolder import load_model, read_manifest
 from autometa.onnxgraph.feeds import OnnxFile, raw_rows
-from autometa.trial import Outcome
+from autometa.trial import Outcome, TrialResult
 
 pytest.importorskip("onnxruntime")
 
@@ -63,6 +67,31 @@ def test_what_was_fitted_in_time_is_measured_on_a_busy_machine_too(ask: Any, cla
     ask(1, ["logistic"], limits={"trial_seconds": 30}, options={"executor": executor})
     assert executor.limits["trial-0-fold-0"] == 30.0
     assert executor.limits["trial-0-export"] == 30.0
+
+
+@pytest.mark.parametrize(("kib", "second"), [(500.0, "naive_bayes"), (4.0, "extra_trees")])
+def test_what_was_too_large_in_the_past_is_not_proposed(ask: Any, kib: float, second: str) -> None:
+    tried = {"logistic": (0.5, 3.0), "naive_bayes": (0.45, 2.0), "extra_trees": (0.3, kib)}
+    trials = [
+        TrialResult(
+            number=i,
+            params={"learner": name},
+            outcome=Outcome.COMPLETE,
+            values=(loss,),
+            metrics={"size_kib": size, "load_ms": 1.0},
+        )
+        for i, (name, (loss, size)) in enumerate(tried.items())
+    ]
+    space = Space({"learner": CategoricalDistribution(tuple(tried))})
+    past = KnowledgeBase(
+        TaskRecord.from_results(
+            trials, name=f"past-{i}", objectives=(("log_loss", "minimize"),), space=space
+        )
+        for i in range(3)
+    )
+    options = {"open_knowledge": lambda: past}
+    result = ask(2, list(tried), {**PATIENT, "size_kib": 8}, options=options)
+    assert [trial.params["learner"] for trial in result.trials] == ["naive_bayes", second]
 
 
 @pytest.mark.slow

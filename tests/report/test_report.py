@@ -14,10 +14,11 @@ import pytest
 
 from autometa.errors import StorageError
 from autometa.report import importance, model_sections, page
-from autometa.report.frame_sections import answer, asked
+from autometa.report.frame_sections import answer, asked, head
 from autometa.report.front_section import front
 from autometa.report.job import compose, of_the_search
 from autometa.report.material import Material
+from autometa.report.search_sections import leaderboard
 from autometa.trial import Outcome
 
 from .conftest import Reader
@@ -299,3 +300,19 @@ def test_of_many_classes_the_commonest_mistakes_are_named(material: Material) ->
     assert (
         "The 2 rarest classes are left out. Most often: c11 taken for c3 (5)." in section.parts[0]
     )
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ([[7, 1.0]], "The model is trial 7."),
+        ([[7, 0.4], [2, 0.6]], "The model is made of trials 2, 7."),
+    ],
+)
+def test_page_says_what_was_delivered_where_it_is_not_the_best(
+    material: Material, weights: list[list[float]], said: str
+) -> None:
+    chosen = {"weights": weights, "values": {material.lead.name: 0.4321}}
+    changed = replace(material, final={**material.final, "ensemble": chosen})
+    assert said in "".join(leaderboard(changed).parts)
+    assert "0.4321" in "".join(head(changed, INFO, None))
