@@ -91,7 +91,7 @@ def test_what_was_too_large_in_the_past_is_not_proposed(ask: Any, kib: float, se
     )
     options = {"open_knowledge": lambda: past}
     result = ask(2, list(tried), {**PATIENT, "size_kib": 8}, options=options)
-    assert [trial.params["learner"] for trial in result.trials] == ["naive_bayes", second]
+    assert [trial.params["learner"] for trial in result.trials] == ["logistic", second]
 
 
 @pytest.mark.slow
