@@ -192,6 +192,8 @@ class Search(_Section):
         learners: Names; None = every installed one that fits.
         compressors: Names; None = every installed one that fits, [] = none.
         prior: ``auto`` = what past tasks taught, ``none`` = start from nothing.
+        export: ``onnx`` = only learners whose models can become an ONNX file, as with a target;
+            ``any`` = all.
     """
 
     learners: Annotated[Annotated[Texts, Field(min_length=1)] | None, BeforeValidator(as_list)] = (
@@ -199,6 +201,7 @@ class Search(_Section):
     )
     compressors: Annotated[Texts | None, BeforeValidator(as_list)] = None
     prior: Annotated[Literal["auto", "none"], BeforeValidator(as_text)] = "auto"
+    export: Annotated[Literal["any", "onnx"], BeforeValidator(as_text)] = "any"
 
 
 class Task(_Section):

@@ -165,15 +165,16 @@ def _learners(
                     f"learner {entry.spec.name!r} is not for {problem}.",
                     hint=f"These are: {fitting}.",
                 )
-            if not _fits_target(entry, task):
+            if not _can_be_exported(entry, task):
+                asking = "search.export" if task.target is None else "target"
                 raise PluginError(
-                    f"learner {entry.spec.name!r} writes no ONNX file, which a target needs.",
-                    hint="Leave it out of search.learners, or leave out target.",
+                    f"learner {entry.spec.name!r} writes no ONNX file, which {asking} asks for.",
+                    hint=f"Leave it out of search.learners, or leave out {asking}.",
                 )
         found = [(entry, space_of(entry)) for entry in entries]
     else:
         entries = [registry.learner(name) for name in _names(registry, problem, modality)]
-        entries = [entry for entry in entries if _fits_target(entry, task)]
+        entries = [entry for entry in entries if _can_be_exported(entry, task)]
         found = list(_with_spaces(entries, notes))
     if not found:
         raise PluginError(
@@ -188,9 +189,10 @@ def turn(spec: LearnerSpec) -> tuple[bool, float, str]:
     return FIRST not in spec.capabilities, spec.cost, spec.name
 
 
-def _fits_target(entry: Entry[LearnerSpec], task: Task) -> bool:
-    """Whether a learner's models can be what the task's target needs."""
-    return task.target is None or "export:onnx" in entry.spec.capabilities
+def _can_be_exported(entry: Entry[LearnerSpec], task: Task) -> bool:
+    """Whether a learner's models can become a file, where the task asks for it."""
+    is_asked = task.target is not None or task.search.export == "onnx"
+    return not is_asked or "export:onnx" in entry.spec.capabilities
 
 
 def _names(registry: Registry, problem: str, modality: str) -> list[str]:

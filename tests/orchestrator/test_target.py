@@ -16,6 +16,9 @@ from autometa.meta.knowledge import KnowledgeBase
 from autometa.meta.record import TaskRecord
 from autometa.modelfolder import load_model, read_manifest
 from autometa.onnxgraph.feeds import OnnxFile, raw_rows
+from autometa.orchestrator.data import PreparedData
+from autometa.orchestrator.setting import setting_of
+from autometa.task import Task
 from autometa.trial import Outcome, TrialResult
 
 pytest.importorskip("onnxruntime")
@@ -168,6 +171,23 @@ def test_column_that_cannot_be_exported_is_named(run: Any, tmp_path: Path) -> No
 def test_learner_without_export_is_refused_by_name(ask: Any) -> None:
     with pytest.raises(PluginError, match="'slope' writes no ONNX file"):
         ask(1, ["slope"])
+
+
+@pytest.mark.parametrize(("export", "has_slope"), [("any", True), ("onnx", False)])
+def test_search_may_admit_only_what_can_be_exported(
+    registry: Any, tmp_path: Path, export: str, has_slope: bool
+) -> None:
+    content = {"name": "small", "data": {"source": "table.csv", "target": "label"}}
+    task = Task.from_json({**content, "search": {"export": export}}, path=tmp_path / "task.yaml")
+    data = PreparedData(tmp_path, {"problem": "classification", "modality": "tabular"})
+    learners: Any = setting_of(task, data, registry).space.params["learner"]
+    assert "logistic" in learners.choices
+    assert ("slope" in learners.choices) is has_slope
+
+
+def test_named_learner_without_export_is_refused_where_a_search_asks_for_it(run: Any) -> None:
+    with pytest.raises(PluginError, match=r"'slope' writes no ONNX file, which search\.export"):
+        run(1, search={"learners": ["slope"], "compressors": [], "export": "onnx"})
 
 
 def test_memory_is_measured_of_a_target_only(run: Any) -> None:
