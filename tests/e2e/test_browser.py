@@ -88,7 +88,7 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
 @pytest.fixture
 def tracked(place: Any) -> Any:
     place.task(tracking="auto", budget={"trials": 6, "seconds": None})
-    place.report = place.optimize("--register", "small@champion")
+    place.report = place.optimize("--register", "small@champion", report=True)
     return place
 
 

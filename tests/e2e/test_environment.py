@@ -24,7 +24,7 @@ def test_fault_83_any_path_works(make_place: Any, tmp_path: Path) -> None:
     folder = tmp_path / "spaces & 'quotes'" / "ünïcödé 日本" / ("long/" * 60)
     place = make_place(folder)
     place.task(budget={"trials": 1})
-    report = place.optimize()
+    report = place.optimize(report=True)
     assert report["model"] == str(place.study / "model")
     output = folder / "predictions.csv"
     assert place.run("predict", report["model"], "table.csv", "--output", output).code == 0
@@ -42,7 +42,7 @@ def test_fault_75_without_a_home_the_workspace_is_enough(place: Any, missing: st
         place.env.update(HOME="/nonexistent", TMPDIR="/nonexistent", XDG_DATA_HOME="")
     else:
         place.env["HOME"] = str(place.folder)
-    done = place.run("optimize", "task.yaml", "--json")
+    done = place.run("optimize", "task.yaml", "--json", report=True)
     assert done.code == 0, done.err
     assert "Traceback" not in done.err
     assert done.json["trials"]["complete"] == 1
@@ -94,7 +94,7 @@ def test_fault_88_locale_c_works(make_place: Any, tmp_path: Path) -> None:
     place.folder.joinpath("table.csv").write_text(text, encoding="utf-8")
     locale = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     place.task(budget={"trials": 1})
-    report = place.optimize(env=locale)
+    report = place.optimize(env=locale, report=True)
     done = place.run(
         "predict", report["model"], "table.csv", "--output", "p.csv", "--json", env=locale
     )
@@ -168,7 +168,7 @@ def limited(flag: str, value: int) -> tuple[str, ...]:
 
 def test_fault_91_64_open_files_are_enough(place: Any) -> None:
     place.task(budget={"trials": 6}, limits={"workers": 2})
-    report = place.optimize(prefix=limited("n", 64))
+    report = place.optimize(prefix=limited("n", 64), report=True)
     assert report["trials"]["complete"] == 6
 
 

@@ -17,7 +17,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, make_place: Callable[[Pat
     """A place whose search of three trials has ended; not to be changed."""
     place = make_place(tmp_path_factory.mktemp("finished"))
     place.task(search=LOGISTIC)
-    place.report = place.optimize()
+    place.report = place.optimize(report=True)
     return place
 
 

@@ -173,7 +173,7 @@ def test_fault_67_server_that_comes_back_gets_everything_once(
 )
 def test_fault_73_full_disk_is_exit_4_and_nothing_told_is_lost(place: Any, kib: int) -> None:
     place.task(budget={"trials": 12})
-    done = place.run("optimize", "task.yaml", prefix=(*FSIZE, str(kib)))
+    done = place.run("optimize", "task.yaml", prefix=(*FSIZE, str(kib)), report=True)
     assert done.code == 4
     assert "cannot write" in done.error.lower() or "storage of the study failed" in done.error
     told = place.history()
@@ -196,7 +196,7 @@ def test_fault_73_full_file_system_is_exit_4_and_nothing_told_is_lost(
     try:
         small = make_place(mounted)
         small.task(budget={"trials": 200}, search={"learners": ["quick"], "prior": "none"})
-        done = small.run("optimize", "task.yaml")
+        done = small.run("optimize", "task.yaml", report=True)
         assert done.code == 4
         assert "No space left on device" in done.error
         told = small.history()

@@ -53,7 +53,9 @@ def test_nothing_is_said_when_there_is_no_time() -> None:
     assert smallest(late, late.predictions[0], [1.0, 2.0]) is None
 
 
-@pytest.mark.parametrize("metric", ["log_loss", "roc_auc", "accuracy"])
+@pytest.mark.parametrize(
+    "metric", ["log_loss", pytest.param("roc_auc", marks=pytest.mark.slow), "accuracy"]
+)
 def test_standard_error_is_that_of_new_rows(metric: str) -> None:
     """The jackknife agrees with the spread of the difference over fresh draws of the rows."""
     rng = np.random.default_rng(0)
