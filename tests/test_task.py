@@ -87,7 +87,12 @@ def test_task_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
             "group": None,
             "time": None,
         },
-        "search": {"learners": None, "compressors": None, "prior": "auto"},
+        "search": {
+            "learners": None,
+            "compressors": None,
+            "prior": "auto",
+            "export": "any",
+        },
         "preset": None,
         "knowledge": ["default"],
         "storage": "auto",
