@@ -39,9 +39,10 @@ class Bounds:
         kind of model, and trials without any, are left as they are. Latencies are taken times
         the ratio of both machines' speeds where these are known.
         """
-        if not self.upper or (_OF_A_FILE in record.trials.columns.sparse["metrics"].columns) != (
-            self.of_file
-        ):
+        if not self.upper:
+            return record
+        is_of_file = _OF_A_FILE in record.trials.columns.sparse["metrics"].columns
+        if is_of_file != self.of_file:
             return record
         broken = np.zeros(len(record), bool)
         for name, bound in self.upper.items():

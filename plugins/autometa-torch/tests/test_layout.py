@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from autometa_torch.networks.cnn import CNNNetwork
+from autometa_torch.networks.cnn import CNNNetwork, ResidualCNNNetwork
+from autometa_torch.training.threads import threads
 
 
 @pytest.mark.parametrize(("widths", "is_by_pixel"), [([8, 16], True), ([8, 9], False)])
@@ -19,9 +20,12 @@ def test_layers_that_fill_no_vector_work_channel_by_channel(
 
 
 def test_narrow_layers_train_without_harm() -> None:
+    """By pixel this ends the process where there is no AVX-512 (torch 2.13)."""
     torch.manual_seed(0)
-    network = CNNNetwork(1, [4, 9, 19], [False, True, False], 4)
+    blocks = [[4, 4, 1, False], [9, 9, 2, True], [19, 19, 1, True]]
+    network = ResidualCNNNetwork(1, 4, blocks, 4)
     images = torch.rand(64, 12, 12, 1).permute(0, 3, 1, 2)
-    for n in [32, 16, 48, 64] * 25:
-        network(images[torch.randint(0, 64, (n,))]).square().mean().backward()
+    with threads(1):
+        for n in [32, 16, 48, 64] * 50:
+            network(images[torch.randint(0, 64, (n,))]).square().mean().backward()
     assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
